@@ -1,0 +1,52 @@
+"""Limelight shows what an image classifier looked at, and scores whether it looked at the right place.
+
+The public names are resolved when they are first used (PEP 562): importing this package imports
+nothing else, not even NumPy.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from limelight._version import __version__
+
+if TYPE_CHECKING:
+    from limelight.errors import LimelightError as LimelightError
+    from limelight.explainer import Explainer as Explainer
+    from limelight.explainer import explain as explain
+    from limelight.frames import Frame as Frame
+    from limelight.maps import Maps as Maps
+    from limelight.methods import list_methods as list_methods
+    from limelight.models import Classifier as Classifier
+    from limelight.models import load as load
+
+# Public name -> the module it lives in. A name that is itself a module is imported as such.
+_PUBLIC = {
+    "Classifier": "limelight.models",
+    "Explainer": "limelight.explainer",
+    "Frame": "limelight.frames",
+    "LimelightError": "limelight.errors",
+    "Maps": "limelight.maps",
+    "explain": "limelight.explainer",
+    "list_methods": "limelight.methods",
+    "load": "limelight.models",
+}
+_MODULES = ("boxes", "data", "draw", "errors", "localization", "methods", "metrics")
+
+__all__ = ["__version__", *_PUBLIC, *_MODULES]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        value = getattr(importlib.import_module(_PUBLIC[name]), name)
+    elif name in _MODULES:
+        value = importlib.import_module(f"limelight.{name}")
+    else:
+        raise AttributeError(f"module 'limelight' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
