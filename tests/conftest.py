@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from torchvision_registration import prepare_torchvision
 
 if TYPE_CHECKING:
