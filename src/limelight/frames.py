@@ -137,7 +137,8 @@ def bilinear(positions: np.ndarray, cells: int) -> np.ndarray:
     index = np.arange(len(at))
     np.add.at(matrix, (index, low), 1 - weight)
     np.add.at(matrix, (index, high), weight)
-    matrix[(positions < 0) | (positions > 1)] = 0
+    # A centre that lies exactly on the edge is inside, whichever way its position was rounded.
+    matrix[(positions < -1e-9) | (positions > 1 + 1e-9)] = 0
     return matrix
 
 
