@@ -1,0 +1,9 @@
+"""From a map to a box: normalize, threshold, find the components, draw boxes around them."""
+
+from __future__ import annotations
+
+from limelight.localization.foreground import RULES, Rule
+from limelight.localization.location import BOXES, locate
+from limelight.localization.normalization import NORMALIZERS, Normalizer, normalize
+
+__all__ = ["BOXES", "NORMALIZERS", "RULES", "Normalizer", "Rule", "locate", "normalize"]
