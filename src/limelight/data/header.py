@@ -1,0 +1,39 @@
+"""The size of an image file, from its header."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from limelight.errors import ImageError
+from limelight.frames import Frame, Size
+
+_ORIENTATION = 0x0112  # the EXIF tag
+
+
+def upright_size(path: Path) -> Size:
+    """(height, width) of the image as displayed upright, without decoding it.
+
+    Raises:
+        ImageError: there is no such file, or it is no image.
+    """
+    return upright_frame(path).input_size
+
+
+def upright_frame(path: Path) -> Frame:
+    """The frame of the upright image (its input) in the stored file (its original).
+
+    Raises:
+        ImageError: there is no such file, or it is no image.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            orientation = image.getexif().get(_ORIENTATION, 1)
+    except FileNotFoundError as error:
+        raise ImageError(f"there is no file {path}") from error
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        raise ImageError(f"{path} cannot be read as an image: {error}") from error
+    frame = Frame.identity((height, width))
+    return frame.orient(orientation) if orientation in range(2, 9) else frame
