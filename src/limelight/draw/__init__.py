@@ -7,7 +7,9 @@ with matplotlib, the extra ``[plot]``, and never open a window.
 from __future__ import annotations
 
 from limelight.draw.colors import colorize
+from limelight.draw.figures import figure, save
+from limelight.draw.grids import grid
 from limelight.draw.outlines import boxes
 from limelight.draw.overlays import overlay
 
-__all__ = ["boxes", "colorize", "overlay"]
+__all__ = ["boxes", "colorize", "figure", "grid", "overlay", "save"]
