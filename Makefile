@@ -10,46 +10,49 @@ BIN := $(VENV)/bin
 # Also seen by the isolated environment in which pip builds the package.
 export PIP_CONSTRAINT := constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-INSTALL := $(BIN)/python -m pip install --quiet
+INSTALL := $(BIN)/python -m pip install --quiet --quiet
 
 .PHONY: test soak lint types demo bench constraints clean
 
 test: $(VENV)/dev.stamp
-	$(BIN)/python tests/run.py
+	@$(BIN)/python tests/run.py
 
 soak: $(VENV)/dev.stamp
-	$(BIN)/python tests/run.py soak
+	@$(BIN)/python tests/run.py soak
 
 lint types: $(VENV)/dev.stamp
-	$(BIN)/python tests/run.py $@
+	@$(BIN)/python tests/run.py $@
 
 demo: $(VENV)/demo.stamp
-	$(BIN)/limelight demo $(ARGS)
+	@$(BIN)/limelight demo $(ARGS)
 
 # Each prints JSON; the first that misses its limit stops the rest.
 bench: $(VENV)/dev.stamp
-	set -e; for script in benchmarks/*.py; do PYTHONPATH=tests $(BIN)/python $$script; done
+	@set -e; for script in benchmarks/*.py; do PYTHONPATH=tests $(BIN)/python $$script; done
 
 # PyTorch first and alone: pip then keeps the build that it finds (the CPU-only one where an index
 # or a folder offers it) and does not weigh it against all else.
 $(VENV)/torch.stamp: constraints.txt
-	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
-	$(INSTALL) torch
-	touch $@
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
+	@echo "Installing PyTorch ..."
+	@$(INSTALL) torch
+	@touch $@
 
 $(VENV)/demo.stamp: pyproject.toml $(VENV)/torch.stamp
-	$(INSTALL) --editable '.[torch,demo]'
-	touch $@
+	@echo "Installing what the demo needs ..."
+	@$(INSTALL) --editable '.[torch,demo]'
+	@touch $@
 
 $(VENV)/dev.stamp: pyproject.toml $(VENV)/torch.stamp
-	$(INSTALL) --editable '.[dev]'
-	sh tests/install_browser.sh
-	touch $(VENV)/demo.stamp $@
+	@echo "Installing what the tests need: TensorFlow, JAX and the oracles ..."
+	@$(INSTALL) --editable '.[dev]'
+	@sh tests/install_browser.sh
+	@touch $(VENV)/demo.stamp $@
 
 # Writes what is installed now into constraints.txt; run it after upgrading something on purpose.
 constraints:
 	$(BIN)/python -m pip freeze --all --exclude pip --exclude limelight \
-		| sed 's/+[^=]*$$//' > constraints.txt
+		| sed 's/+[^=]*$$//' | LC_ALL=C sort --ignore-case > constraints.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ from torchvision_registration import prepare_torchvision
 
 if TYPE_CHECKING:
     import torch
+    from playwright.sync_api import Browser
 
 _ENVIRONMENT = {
     "CUDA_VISIBLE_DEVICES": "",
@@ -91,3 +94,16 @@ def mobilenet(data: Path) -> Any:
     """MobileNetV2 with its real weights, on this process's Keras backend; do not change it."""
     keras = pytest.importorskip("keras")
     return keras.saving.load_model(data / "models" / "mobilenet_v2.keras", compile=False)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The system's chromium, driven by playwright; the set-up of `make test` installs it."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    executable = shutil.which("chromium") or shutil.which("chromium-browser")
+    if executable is None:
+        pytest.skip("no chromium")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable)
+        yield browser
+        browser.close()

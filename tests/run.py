@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-WORKERS = min(4, len(os.sched_getaffinity(0)))
+WORKERS = min(4, os.cpu_count() or 1)
 BACKENDS = ("tensorflow", "jax", "torch")
 NO_TESTS_COLLECTED = 5
 
