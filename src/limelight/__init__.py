@@ -1,4 +1,4 @@
-"""Limelight shows what an image classifier looked at, and scores whether it looked at the right place.
+"""What an image classifier looked at, and whether it looked at the right place.
 
 The public names are resolved when they are first used (PEP 562): importing this package imports
 nothing else, not even NumPy.
@@ -34,7 +34,7 @@ _PUBLIC = {
 }
 _MODULES = ("boxes", "data", "draw", "errors", "localization", "methods", "metrics")
 
-__all__ = ["__version__", *_PUBLIC, *_MODULES]  # noqa: PLE0604
+__all__ = ["__version__", *_PUBLIC, *_MODULES]
 
 
 def __getattr__(name: str) -> Any:

@@ -121,6 +121,11 @@ class Frame:
             return rows, columns, True
         return bilinear((e * ys + f) / in_h, h), bilinear((a * xs + c) / in_w, w), False
 
+    def seen(self) -> np.ndarray:
+        """Which pixels (H, W) of the original image lie inside of the model's input; bool."""
+        rows, columns, _ = self.resampling((1, 1))
+        return (rows > 0) & (columns.T > 0)
+
 
 def bilinear(positions: np.ndarray, cells: int) -> np.ndarray:
     """Interpolation weights (len(positions), cells) between the centres of `cells` equal cells.

@@ -1,0 +1,71 @@
+"""One array namespace for every framework.
+
+Formulas are written once, against a namespace ``xp`` with the names of the array API standard.
+NumPy, torch and JAX get theirs from `array_api_compat`; TensorFlow has none, so that its tensors
+are served by `keras.ops` behind the few names that it spells differently.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def namespace(array: Any) -> Any:
+    """The array namespace of `array`: a NumPy array, torch tensor, JAX array or TF tensor."""
+    if _package(array) == "tensorflow":
+        return keras_ops()
+    from array_api_compat import array_namespace
+
+    return array_namespace(array)
+
+
+def to_numpy(array: Any) -> np.ndarray:
+    """`array` on the host, with NumPy's type; bfloat16 comes as float32."""
+    import numpy as np
+
+    if _package(array) == "torch":
+        array = array.detach().cpu()
+        return (array.float() if array.is_floating_point() else array).numpy()
+    return np.asarray(array)
+
+
+def like(values: np.ndarray, array: Any) -> Any:
+    """The host array `values` as an array of the type, and on the device, of `array`."""
+    if _package(array) == "torch":
+        import torch
+
+        return torch.as_tensor(values, device=array.device)
+    if _package(array) == "tensorflow":
+        import tensorflow as tf
+
+        return tf.convert_to_tensor(values)
+    if _package(array) in ("jax", "jaxlib"):
+        import jax.numpy
+
+        return jax.numpy.asarray(values)
+    return values
+
+
+@cache
+def keras_ops() -> Any:
+    """`keras.ops` with the array API's spelling of what it names otherwise."""
+    import keras
+
+    class KerasOps:
+        float32 = "float32"
+        astype = staticmethod(keras.ops.cast)
+        concat = staticmethod(keras.ops.concatenate)
+        permute_dims = staticmethod(keras.ops.transpose)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(keras.ops, name)
+
+    return KerasOps()
+
+
+def _package(array: Any) -> str:
+    return type(array).__module__.partition(".")[0]

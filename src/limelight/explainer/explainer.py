@@ -1,0 +1,290 @@
+"""From a model and images to maps, in one forward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from limelight.arrays import namespace, to_numpy
+from limelight.errors import MethodError, ModelError, TargetError
+from limelight.evidence import Evidence
+from limelight.explainer.fusion import FUSIONS, fuse_layers
+from limelight.explainer.heads import find_head
+from limelight.explainer.inputs import open_images
+from limelight.frames import Frame
+from limelight.maps import Maps, concatenate
+from limelight.methods import Method, find_method
+from limelight.probes import Capture, Probe, Request, probe_for
+from limelight.probes.choosing import check_grid, choose, resolve
+from limelight.scores import Score, one_hot, probabilities
+from limelight.targets import Target, parse_target
+
+
+def explain(
+    model: Any,
+    images: Any,
+    method: str | Sequence[str] = "gradcam",
+    *,
+    target: Any = None,
+    layer: Any = None,
+    score: str = "logit",
+    batch_size: int = 32,
+    negative: bool = False,
+    fuse: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    reshape_transform: Callable[[Any], Any] | None = None,
+) -> Any:
+    """Maps of what `model` looked at in `images`, from one forward pass.
+
+    Args:
+        model: a `torch.nn.Module`, a Keras 3 model, or a `Classifier` from `limelight.load`.
+        images: what the model takes: a preprocessed float batch, torch (N, C, H, W), Keras
+            (N, H, W, C) or channels_first. A `Classifier` takes photographs too: paths, PIL
+            images, uint8 arrays, one or several.
+        method: a name from `list_methods()`, or several.
+        target: None (each image's own top class), a class index or name, one per image, an
+            (N, K) or (1, K) array of them, "top5", or a callable on the model's output returning
+            one score per image (N,).
+        layer: None (chosen, and named in the result), a path ("layer4.1.conv2",
+            "resnet50/conv5_block3_out") or its unambiguous end, the layer object, or several.
+        score: "logit", "probability" or "rest".
+        batch_size: how many images pass through the model at a time.
+        negative: explain what speaks against the class.
+        fuse: "mean" or "max": one map of several layers, each normalized by its maximum and
+            brought to the finest grid.
+        options: a method's options; of several methods, each takes those it knows.
+        reshape_transform: brings the layer's output to (N, C, h, w), for models of tokens.
+
+    Returns:
+        `Maps`. For several methods a dict by method, for several layers a dict by layer (methods
+        outside); a list of one is still a list.
+
+    Raises:
+        LimelightError: what does not fit, in one sentence; see `limelight.errors`.
+    """
+    explainer = Explainer(
+        model, method, layer, fuse=fuse, options=options, reshape_transform=reshape_transform
+    )
+    return explainer(images, target=target, score=score, batch_size=batch_size, negative=negative)
+
+
+class Explainer:
+    """A model with a choice of methods and layers, for use on many images.
+
+    The choice of the layer and compiled functions are kept between calls. Arguments as for
+    `explain`.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        method: str | Sequence[str] = "gradcam",
+        layer: Any = None,
+        *,
+        fuse: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        reshape_transform: Callable[[Any], Any] | None = None,
+    ) -> None:
+        from limelight.models import Classifier
+
+        self.classifier = model if isinstance(model, Classifier) else None
+        self.probe: Probe = probe_for(model.model if isinstance(model, Classifier) else model)
+        self._many_methods = not isinstance(method, str)
+        self.methods = [
+            find_method(name) for name in ([method] if isinstance(method, str) else method)
+        ]
+        self._many_layers = isinstance(layer, list | tuple)
+        self._asked = list(layer) if self._many_layers else [layer]
+        if not self.methods or not self._asked:
+            raise MethodError("an empty list of methods or layers leaves nothing to explain")
+        if fuse is not None and fuse not in FUSIONS:
+            raise MethodError(
+                f"fuse={fuse!r} is not a fusion; choose {' or '.join(map(repr, FUSIONS))}"
+            )
+        self.fuse = fuse
+        self.reshape_transform = reshape_transform
+        self._options = _share_options(self.methods, options or {})
+        self._heads: dict[tuple[str, int], Any] = {}
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """The names of the classes, where they are known."""
+        return None if self.classifier is None else self.classifier.class_names
+
+    def __call__(
+        self,
+        images: Any,
+        target: Any = None,
+        score: str = "logit",
+        batch_size: int = 32,
+        negative: bool = False,
+    ) -> Any:
+        """Maps of `images`; arguments, result and errors as for `explain`."""
+        given = open_images(images, self.classifier, self.probe)
+        wanted = parse_target(target, len(given), self._name_to_index)
+        if wanted.function is not None and any("head" in method.needs for method in self.methods):
+            raise TargetError(
+                "cam is made of a class's weights; it cannot explain a callable target"
+            )
+        parts: dict[tuple[str, str], list[Maps]] = {}
+        for start, stop in given.batches(batch_size):
+            batch, frames = given.part(start, stop)
+            layers = tuple(self._layer(layer, batch) for layer in self._asked)
+            request = Request(
+                layers=tuple(dict.fromkeys(layers)),
+                gradients=any("gradients" in method.needs for method in self.methods),
+                score=Score(score, negative, self._activation(batch)),
+                top=wanted.top,
+                function=wanted.function,
+                reshape=self.reshape_transform,
+            )
+            capture = self.probe.capture(batch, request, wanted.part(start, stop))
+            self._check(capture, wanted, request)
+            for key, values in self._values(batch, capture, layers).items():
+                maps = self._maps(key, values, capture, wanted, request.score, frames)
+                parts.setdefault(key, []).append(maps)
+        found = {key: concatenate(maps) for key, maps in parts.items()}
+        _check_scores(next(iter(found.values())))
+        return self._arranged(found)
+
+    # -- before the run -----------------------------------------------------------------------
+
+    def _name_to_index(self, name: str) -> int:
+        if self.classifier is None:
+            raise TargetError(
+                f"the class {name!r} was asked for by name, but a bare model has no names; give "
+                "its index, or load the model with limelight.load(..., classes=)"
+            )
+        return self.classifier.name_to_index(name)
+
+    def _layer(self, layer: Any, batch: Any) -> str:
+        if layer is None:
+            return choose(self.probe.trace(batch))
+        if isinstance(layer, str):
+            return resolve(layer, self.probe.layer_names(), self.probe.separator)
+        return self.probe.path_of(layer)
+
+    def _activation(self, batch: Any) -> str:
+        own = self.probe.activation(batch)
+        if own is not None:
+            return own
+        return "softmax" if self.classifier is None else self.classifier.activation
+
+    # -- after the run ------------------------------------------------------------------------
+
+    def _check(self, capture: Capture, wanted: Target, request: Request) -> None:
+        if capture.scores is not None:
+            wanted.check(int(capture.scores.shape[-1]))
+        for layer in request.layers:
+            check_grid(layer, tuple(capture.activations[layer].shape), request.reshape is not None)
+
+    def _values(
+        self, batch: Any, capture: Capture, layers: Sequence[str]
+    ) -> dict[tuple[str, str], Any]:
+        """By method and layer, the maps (N, K, h, w)."""
+        found: dict[tuple[str, str], Any] = {}
+        for method in self.methods:
+            by_layer = {layer: self._map(method, batch, capture, layer) for layer in layers}
+            if self.fuse is not None:
+                by_layer = {"+".join(by_layer): fuse_layers(by_layer, method, self.fuse)}
+            found |= {(method.name, layer): values for layer, values in by_layer.items()}
+        return found
+
+    def _map(self, method: Method, batch: Any, capture: Capture, layer: str) -> Any:
+        xp = self.probe.xp
+        count = 1 if capture.index is None else capture.index.shape[1]
+        options = self._options[method.name]
+        maps = []
+        for k in range(count):
+            evidence = Evidence(
+                xp,
+                capture.activations[layer],
+                capture.gradients[layer][:, k] if "gradients" in method.needs else None,
+                self._class_weights(capture, layer, k) if "head" in method.needs else None,
+                lambda: to_numpy(batch),
+            )
+            maps.append(method(evidence, **options))
+        return xp.stack(maps, axis=1)
+
+    def _class_weights(self, capture: Capture, layer: str, k: int) -> Any:
+        """The weights (N, C) that the head gives to the layer's channels for class k."""
+        xp, scores = self.probe.xp, capture.scores
+        activations = capture.activations[layer]
+        classes, channels = int(scores.shape[-1]), int(activations.shape[1])
+        if (layer, classes) not in self._heads:
+            self._heads[layer, classes] = find_head(
+                xp, self.probe.heads(classes, channels), activations, scores, layer
+            )
+        head = self._heads[layer, classes]
+        if head is None:  # the channels are the classes
+            return one_hot(xp, capture.index[:, k : k + 1], scores)[:, 0]
+        return xp.take(head.weight, capture.index[:, k], axis=0)
+
+    def _maps(
+        self,
+        key: tuple[str, str],
+        values: Any,
+        capture: Capture,
+        wanted: Target,
+        score: Score,
+        frames: tuple[Frame, ...],
+    ) -> Maps:
+        xp, index, probability = self.probe.xp, capture.index, None
+        if index is not None:
+            p = probabilities(xp, capture.scores, score.activation)[:, None, :]
+            probability = xp.sum(one_hot(xp, index, capture.scores) * p, axis=-1)
+        if wanted.single:
+            values = values[:, 0]
+            index = None if index is None else index[:, 0]
+            probability = None if probability is None else probability[:, 0]
+        return Maps(
+            values,
+            capture.scores,
+            index,
+            probability,
+            method=key[0],
+            layer=key[1],
+            frames=frames,
+            class_names=self.class_names,
+            channels_last=self.probe.channels_last,
+            display=None if self.classifier is None else self.classifier.display,
+            score=score.kind,
+        )
+
+    def _arranged(self, found: Mapping[tuple[str, str], Maps]) -> Any:
+        by_method: dict[str, Any] = {}
+        for (method, layer), maps in found.items():
+            by_method.setdefault(method, {})[layer] = maps
+        if not self._many_layers or self.fuse is not None:
+            by_method = {method: next(iter(each.values())) for method, each in by_method.items()}
+        return by_method if self._many_methods else next(iter(by_method.values()))
+
+
+def _share_options(
+    methods: Sequence[Method], options: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """By method, the options that it knows; one that none knows is an error."""
+    for option, value in options.items():
+        if not any(option in method.options for method in methods):
+            methods[0].check_options({option: value})
+    return {
+        method.name: {o: value for o, value in options.items() if o in method.options}
+        for method in methods
+    }
+
+
+def _check_scores(maps: Maps) -> None:
+    """Raise `ModelError` where the model returned something else than numbers."""
+    if maps.scores is None:
+        return
+    xp = namespace(maps.scores)
+    if bool(xp.all(xp.isfinite(maps.scores))):
+        return
+    import numpy as np
+
+    bad = np.flatnonzero(~np.isfinite(to_numpy(maps.scores)).all(axis=-1))
+    shown = ", ".join(map(str, bad[:5])) + (" …" if len(bad) > 5 else "")
+    raise ModelError(
+        f"the model's output is not a number (NaN or infinite) for {len(bad)} of {len(maps)} "
+        f"images (number {shown}); look at the model's input and weights"
+    )

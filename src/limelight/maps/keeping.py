@@ -1,0 +1,110 @@
+"""Maps in a folder: whole, or not there.
+
+Everything is written to a folder beside the one asked for, the manifest last, and then renamed: a
+folder with a manifest is complete.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from limelight._version import __version__
+from limelight.arrays import to_numpy
+from limelight.errors import RunError
+from limelight.frames import Frame
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from limelight.maps.result import Maps
+
+_ARRAYS = ("values", "scores", "target", "probability")
+_FIELDS = ("method", "layer", "class_names", "channels_last", "score")
+
+
+def save_maps(maps: Maps, folder: str | Path, images: Any, overwrite: bool) -> Path:
+    """See `Maps.save`."""
+    import numpy as np
+    from PIL import Image
+
+    folder = Path(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not overwrite:
+        raise RunError(f"{folder} exists already; give overwrite=True to replace it")
+    pictures = _pictures(maps, images)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
+        new = Path(scratch) / "new"
+        new.mkdir()
+        arrays = {name: getattr(maps, name) for name in _ARRAYS}
+        kept = {name: to_numpy(array) for name, array in arrays.items() if array is not None}
+        np.savez_compressed(new / "maps.npz", allow_pickle=False, **kept)
+        for name, picture in pictures.items():
+            Image.fromarray(picture).save(new / name)
+        manifest = {
+            "limelight": __version__,
+            **{name: getattr(maps, name) for name in _FIELDS},
+            "frames": [asdict(frame) for frame in maps.frames],
+            "classes": maps.names(),
+            "diagnosis": maps.diagnosis,
+            "pictures": list(pictures),
+        }
+        text = json.dumps(manifest, ensure_ascii=False, indent=1)
+        (new / "manifest.json").write_text(text, encoding="utf-8")
+        if folder.exists():
+            shutil.move(str(folder), str(Path(scratch) / "old"))
+        shutil.move(str(new), str(folder))
+    return folder
+
+
+def _pictures(maps: Maps, images: Any) -> dict[str, np.ndarray]:
+    from limelight import draw
+
+    if images is not None:
+        drawn = list(maps.overlay(images))
+    else:
+        drawn = [_colored(to_numpy(each), draw.colorize) for each in maps.resized("max")]
+    named: dict[str, Any] = {}
+    for i, picture in enumerate(drawn):
+        if picture.ndim == 3:
+            named[f"{i:04}.png"] = picture
+        else:
+            named |= {f"{i:04}-{k:02}.png": each for k, each in enumerate(picture)}
+    return named
+
+
+def _colored(maps: np.ndarray, colorize: Any) -> np.ndarray:
+    import numpy as np
+
+    return colorize(maps) if maps.ndim == 2 else np.stack([colorize(map_) for map_ in maps])
+
+
+def load_maps(folder: str | Path) -> Maps:
+    """See `Maps.load`."""
+    import numpy as np
+
+    from limelight.maps.result import Maps
+
+    folder = Path(folder)
+    path = folder / "manifest.json"
+    if not path.is_file():
+        raise RunError(f"{folder} holds no maps: it has no manifest.json, which `save` writes last")
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    with np.load(folder / "maps.npz", allow_pickle=False) as stored:
+        arrays = {name: stored.get(name) for name in _ARRAYS}
+    frames = tuple(
+        Frame(
+            tuple(tuple(row) for row in frame["matrix"]),
+            tuple(frame["input_size"]),
+            tuple(frame["original_size"]),
+        )
+        for frame in manifest["frames"]
+    )
+    fields = {name: manifest[name] for name in _FIELDS}
+    if fields["class_names"] is not None:
+        fields["class_names"] = tuple(fields["class_names"])
+    return Maps(**arrays, frames=frames, **fields)

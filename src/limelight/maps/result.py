@@ -1,0 +1,341 @@
+"""The result: maps with all that is needed to show them, to box them and to keep them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from limelight.arrays import like, namespace, to_numpy
+from limelight.errors import ImageError
+from limelight.frames import Frame
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, eq=False)
+class Maps:
+    """Class activation maps of N images, for one class each or for K.
+
+    Arrays are in the model's own type and on its device; `numpy()` and what draws or boxes copies
+    them to the host. `values`, `target` and `probability` share their leading shape, (N,) or
+    (N, K).
+
+    Attributes:
+        values: (N, h, w) or (N, K, h, w), raw, at the size of the layer's grid, float32.
+        scores: (N, classes), before the last activation; None where the target was a callable.
+        target: the class index explained; None where it was a callable.
+        probability: the probability of it; None where the target was a callable.
+        method: the method's name.
+        layer: the layer's path; of fused layers "a+b".
+        frames: where each image's input lies in the original image.
+        class_names: one name per class, or None where they are not known.
+        channels_last: the layout of arrays that the model takes.
+        display: turns such arrays into pictures, uint8 (N, H, W, 3); None where nothing is known
+            of the preprocessing.
+        score: what was explained: "logit", "probability" or "rest".
+    """
+
+    values: Any
+    scores: Any
+    target: Any
+    probability: Any
+    method: str
+    layer: str
+    frames: tuple[Frame, ...]
+    class_names: tuple[str, ...] | None = None
+    channels_last: bool = False
+    display: Callable[[Any], np.ndarray] | None = None
+    score: str = "logit"
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __repr__(self) -> str:
+        shape = " × ".join(map(str, self.values.shape))
+        return f"Maps({shape}, method={self.method!r}, layer={self.layer!r})"
+
+    # -- numbers ------------------------------------------------------------------------------
+
+    def numpy(self) -> np.ndarray:
+        """The raw values on the host, float32, in the shape of `values`."""
+        import numpy as np
+
+        return to_numpy(self.values).astype(np.float32, copy=False)
+
+    def normalized(self, how: str = "max") -> Any:
+        """The values in 0..1, each map by itself, in the shape and type of `values`.
+
+        `how`: "max" (ReLU, divided by the maximum; zeros where nothing is positive), "minmax",
+        "percentile" or "ivr".
+
+        Raises:
+            MethodError: an unknown `how`.
+        """
+        from limelight.localization import normalize
+
+        return normalize(self.values, how, namespace(self.values))
+
+    def resized(self, normalizer: str | None = None) -> Any:
+        """The maps at the size of the original images, in the type of `values`.
+
+        Half-pixel bilinear, one definition for all frameworks; zero where the model has not seen
+        the image (outside of a centre crop). `normalizer` is applied before, at feature size.
+
+        Returns:
+            (N, H, W) or (N, K, H, W); where the images differ in size, a list of N arrays.
+        """
+        values = self.values if normalizer is None else self.normalized(normalizer)
+        xp = namespace(values)
+        grid = tuple(int(side) for side in values.shape[-2:])
+
+        def carry(part: Any, frame: Frame) -> Any:
+            rows, columns, swapped = frame.resampling((grid[0], grid[1]))
+            if swapped:
+                axes = tuple(range(part.ndim))
+                part = xp.permute_dims(part, (*axes[:-2], axes[-1], axes[-2]))
+            return xp.matmul(xp.matmul(like(rows, part), part), like(columns.T.copy(), part))
+
+        if len(set(self.frames)) == 1:
+            return carry(values, self.frames[0])
+        each = [carry(values[i], frame) for i, frame in enumerate(self.frames)]
+        return xp.stack(each) if len({tuple(map_.shape) for map_ in each}) == 1 else each
+
+    @property
+    def diagnosis(self) -> Any:
+        """In plain words, why a map is empty or means nothing; None where nothing is wrong.
+
+        A list of N entries, or of N lists of K.
+        """
+        values = self.numpy()
+        if values.ndim == 3:
+            return [self._diagnose(map_) for map_ in values]
+        return [[self._diagnose(map_) for map_ in maps] for maps in values]
+
+    def _diagnose(self, map_: np.ndarray) -> str | None:
+        import numpy as np
+
+        if not np.isfinite(map_).all():
+            return "the map has values that are not numbers: activations or gradients overflow"
+        if not map_.any():
+            return (
+                "the map is zero everywhere: nothing at this layer speaks for the class, or the "
+                "score does not depend on the layer; try an earlier layer or another class"
+            )
+        if map_.max() <= 0:
+            return "the map is nowhere positive: at this layer everything speaks against the class"
+        if map_.min() == map_.max():
+            return "the map is constant: the layer does not tell one place from another"
+        return None
+
+    # -- boxes --------------------------------------------------------------------------------
+
+    def boxes(
+        self,
+        threshold: float = 0.2,
+        which: str = "largest",
+        rotated: bool = False,
+        format: str = "xyxy",
+        rule: str = "max",
+        normalizer: str = "max",
+    ) -> Any:
+        """Boxes around what the maps show, in pixels of the original images, half-open.
+
+        Each map is normalized, resized to its original image, and thresholded: foreground is what
+        exceeds `threshold` · maximum (or as `rule` says).
+
+        Args:
+            threshold: a fraction of the map's maximum, 0 to 1.
+            which: "largest" (around the largest connected component), "all" or "peaks".
+            rotated: corners of the smallest rotated rectangle instead (needs OpenCV).
+            format: a name from `limelight.boxes.FORMATS`.
+            rule, normalizer: names from `limelight.localization`.
+
+        Returns:
+            "largest": (N, 4) float64, NaN rows where nothing is positive (`diagnosis` says why);
+            `rotated`: (N, 4, 2) corners. "all", "peaks": a list of N arrays (n, 5) with a score
+            last. With K classes (N, K, …), or N lists of K.
+        """
+        import numpy as np
+
+        from limelight import boxes as formats
+        from limelight.localization import locate
+
+        def box(map_: np.ndarray, frame: Frame) -> np.ndarray:
+            found = locate(map_, threshold, rule, which, rotated)
+            if rotated or format == "xyxy":
+                return found
+            rewritten = formats.convert(found[..., :4], "xyxy", format, frame.original_size)
+            if which == "largest":
+                return rewritten
+            flat = rewritten.reshape(len(found), -1)
+            return np.concatenate([flat, found[:, 4:]], axis=1)
+
+        found: list[Any] = []
+        for frame, maps in zip(self.frames, self.resized(normalizer), strict=True):
+            host = to_numpy(maps)
+            if host.ndim == 2:
+                found.append(box(host, frame))
+            else:
+                each = [box(map_, frame) for map_ in host]
+                found.append(np.stack(each) if which == "largest" else each)
+        return np.stack(found) if which == "largest" else found
+
+    # -- pictures -----------------------------------------------------------------------------
+
+    def pictures(self, images: Any, mean: Any = None, std: Any = None) -> list[np.ndarray]:
+        """What `explain` took, as N uint8 pictures (H, W, 3) in original pixels.
+
+        `images`: paths, PIL images, uint8 arrays, or the arrays that the model takes. The latter
+        are shown as they are where they lie in [0, 1]; normalized ones need the Classifier that
+        made them, or `mean` and `std` (per channel, in units of [0, 1]).
+
+        Raises:
+            ImageError: there are not N of them, or their values cannot be shown.
+        """
+        from limelight.maps.showing import as_pictures
+
+        display = self.display if mean is None and std is None else None
+        pictures = as_pictures(images, self.channels_last, display, mean, std)
+        if len(pictures) != len(self):
+            raise ImageError(f"{len(pictures)} images were given for the maps of {len(self)}")
+        for i, (picture, frame) in enumerate(zip(pictures, self.frames, strict=True)):
+            if picture.shape[:2] != frame.original_size:
+                raise ImageError(
+                    f"image {i} is {picture.shape[0]} × {picture.shape[1]} (height × width), but "
+                    f"its map was made of one of {frame.original_size[0]} × "
+                    f"{frame.original_size[1]}"
+                )
+        return pictures
+
+    def overlay(
+        self,
+        images: Any,
+        alpha: float = 0.5,
+        colormap: str = "jet",
+        normalizer: str = "max",
+        mean: Any = None,
+        std: Any = None,
+    ) -> Any:
+        """The maps in colour over `images`, uint8.
+
+        Args:
+            images: what `explain` took; see `pictures`, also for `mean` and `std`.
+            alpha: 0 shows the image alone, 1 the colours alone.
+            colormap: a name that `cmap` knows: "jet", "viridis", "gray" …
+            normalizer: a name from `limelight.localization.NORMALIZERS`.
+
+        Returns:
+            (N, H, W, 3), or (N, K, H, W, 3); a list of N where the images differ in size. What the
+            model has not seen is grey.
+        """
+        import numpy as np
+
+        from limelight import draw
+
+        drawn = []
+        for picture, maps, frame in zip(
+            self.pictures(images, mean, std), self.resized(normalizer), self.frames, strict=True
+        ):
+            host, seen = to_numpy(maps), frame.seen()
+            if host.ndim == 2:
+                drawn.append(draw.overlay(picture, host, alpha, colormap, seen))
+            else:
+                each = [draw.overlay(picture, map_, alpha, colormap, seen) for map_ in host]
+                drawn.append(np.stack(each))
+        return np.stack(drawn) if len({each.shape for each in drawn}) == 1 else drawn
+
+    def names(self) -> list[Any]:
+        """The name of each class explained, as N names or N lists of K; indices where unknown."""
+        if self.target is None:
+            return ["the given score"] * len(self)
+
+        def name(index: Any) -> Any:
+            if isinstance(index, list):
+                return [name(each) for each in index]
+            return str(index) if self.class_names is None else self.class_names[index]
+
+        return name(to_numpy(self.target).tolist())
+
+    def show(
+        self, images: Any, boxes: bool = True, alpha: float = 0.5, colormap: str = "jet"
+    ) -> Figure:
+        """A matplotlib figure of the overlays with their boxes; a notebook shows it by itself.
+
+        One image: original, map and overlay. Several, or several classes: a grid. Needs the extra
+        ``[plot]``. `images`: see `pictures`.
+        """
+        from limelight import draw
+
+        pictures = self.pictures(images)
+        resized = [to_numpy(maps) for maps in self.resized("max")]
+        by_class = [[maps] if maps.ndim == 2 else list(maps) for maps in resized]
+        seen = [frame.seen() for frame in self.frames]
+        found = [[box] if box.ndim == 1 else list(box) for box in self.boxes()]
+        names = [[name] if isinstance(name, str) else name for name in self.names()]
+        if len(self) == 1 and len(by_class[0]) == 1:
+            box = found[0][0][None] if boxes else None
+            return draw.figure(
+                pictures[0], by_class[0][0], boxes=box, title=names[0][0],
+                alpha=alpha, colormap=colormap, seen=seen[0],
+            )  # fmt: skip
+        ranks = range(len(by_class[0]))
+        return draw.grid(
+            pictures,
+            [[maps[k] for maps in by_class] for k in ranks],
+            rows=[self.method] if len(ranks) == 1 else [f"class {k + 1}" for k in ranks],
+            boxes=[[each[k][None] for each in found] for k in ranks] if boxes else None,
+            captions=[[each[k] for each in names] for k in ranks],
+            alpha=alpha,
+            colormap=colormap,
+            seen=seen,
+        )
+
+    # -- keeping ------------------------------------------------------------------------------
+
+    def save(self, folder: str | Path, images: Any = None, overwrite: bool = False) -> Path:
+        """Write the maps to `folder`: maps.npz, a PNG for each map, and manifest.json last.
+
+        With `images` (see `pictures`) the PNGs are overlays, otherwise the maps alone. The folder
+        appears whole or not at all. Returns its path.
+
+        Raises:
+            RunError: the folder exists and is not empty, and `overwrite` is False.
+        """
+        from limelight.maps.keeping import save_maps
+
+        return save_maps(self, folder, images, overwrite)
+
+    @staticmethod
+    def load(folder: str | Path) -> Maps:
+        """The maps that `save` wrote, as NumPy arrays.
+
+        Raises:
+            RunError: the folder holds no complete set of maps.
+        """
+        from limelight.maps.keeping import load_maps
+
+        return load_maps(folder)
+
+
+def concatenate(parts: Sequence[Maps]) -> Maps:
+    """The maps of several batches as one; everything but the arrays is the first one's."""
+    from dataclasses import replace
+
+    if len(parts) == 1:
+        return parts[0]
+    xp = namespace(parts[0].values)
+
+    def joined(name: str) -> Any:
+        arrays = [getattr(part, name) for part in parts]
+        return None if arrays[0] is None else xp.concat(arrays, axis=0)
+
+    return replace(
+        parts[0],
+        **{name: joined(name) for name in ("values", "scores", "target", "probability")},
+        frames=tuple(frame for part in parts for frame in part.frames),
+    )

@@ -1,0 +1,43 @@
+"""The methods: formulas over arrays, without any framework.
+
+Each module of this package is found by itself; a new method is a formula in one of them, or in a
+module of its own, and a test.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import cache
+
+from limelight.errors import MethodError, did_you_mean
+from limelight.methods.declaration import Method, _registry
+
+__all__ = ["Method", "find_method", "list_methods"]
+
+
+@cache
+def _load_all() -> dict[str, Method]:
+    for module in pkgutil.iter_modules(__path__):
+        importlib.import_module(f"{__name__}.{module.name}")
+    return _registry
+
+
+def list_methods() -> list[Method]:
+    """Every method, with its title, paper, needs, cost and options, in order of name."""
+    return [method for _, method in sorted(_load_all().items())]
+
+
+def find_method(name: str) -> Method:
+    """The method called `name`.
+
+    Raises:
+        MethodError: there is none of that name; the sentence names the closest ones.
+    """
+    registry = _load_all()
+    if name not in registry:
+        raise MethodError(
+            f"there is no method {name!r}"
+            + (did_you_mean(name, registry) or f"; there are {', '.join(sorted(registry))}")
+        )
+    return registry[name]

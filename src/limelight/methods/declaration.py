@@ -1,0 +1,105 @@
+"""How a method is declared: beside its formula, and nowhere else.
+
+The CLI's choices, the tables and the parametrized tests are derived from these declarations.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from limelight.errors import MethodError, did_you_mean
+from limelight.evidence import Evidence
+
+Formula = Callable[..., Any]
+
+#: What a method can ask for; the probe collects no more than what is asked.
+NEEDS = frozenset({"activations", "gradients", "head", "inputs"})
+
+_registry: dict[str, Method] = {}
+
+
+@dataclass(frozen=True)
+class Method:
+    """A class-activation method.
+
+    Attributes:
+        name: what users type.
+        title: the method's name in its paper.
+        paper: author and year, or "" where there is none.
+        needs: what the formula reads of its `Evidence`.
+        formula: ``formula(evidence, **options) -> (N, *spatial)``, before any normalization.
+        class_blind: the map does not depend on the class.
+        early: applied, with the namespace, to the maps of all but the deepest layer before layers
+            are fused; None leaves them as they are.
+    """
+
+    name: str
+    title: str
+    paper: str
+    needs: frozenset[str]
+    formula: Formula
+    class_blind: bool = False
+    early: Formula | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def cost(self) -> str:
+        """The cost class, in plain words."""
+        return "one forward pass" + (" and its tail backward" if "gradients" in self.needs else "")
+
+    @property
+    def description(self) -> str:
+        """The formula's docstring."""
+        return inspect.getdoc(self.formula) or ""
+
+    def __call__(self, evidence: Evidence, **options: Any) -> Any:
+        """The map (N, *spatial) of `evidence`.
+
+        Raises:
+            MethodError: an option that this method does not have.
+        """
+        self.check_options(options)
+        return self.formula(evidence, **options)
+
+    def check_options(self, options: Mapping[str, Any]) -> None:
+        """Raise `MethodError` for an option that this method does not have."""
+        for option in options:
+            if option not in self.options:
+                known = ", ".join(self.options) or "none"
+                raise MethodError(
+                    f"{self.name} has no option {option!r} (its options: {known})"
+                    + did_you_mean(option, self.options)
+                )
+
+
+def method(
+    name: str,
+    *,
+    title: str,
+    paper: str = "",
+    needs: set[str],
+    class_blind: bool = False,
+    early: Formula | None = None,
+) -> Callable[[Formula], Formula]:
+    """Declare the decorated formula as a method; its keyword arguments become options."""
+    unknown = needs - NEEDS
+    if unknown:
+        raise MethodError(f"{name} declares the unknown needs {', '.join(sorted(unknown))}")
+
+    def declare(formula: Formula) -> Formula:
+        if name in _registry:
+            raise MethodError(f"two methods are called {name!r}")
+        options = {
+            p.name: p.default
+            for p in inspect.signature(formula).parameters.values()
+            if p.kind is inspect.Parameter.KEYWORD_ONLY
+        }
+        _registry[name] = Method(
+            name, title, paper, frozenset(needs), formula, class_blind, early, options
+        )
+        return formula
+
+    return declare

@@ -1,0 +1,94 @@
+"""Which layer: the names that users give, and the choice where they give none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from limelight.errors import LayerNotFound, NoSpatialLayer, did_you_mean
+from limelight.probes.base import LayerCall, Trace
+
+# Layers that only pass, shrink or pad what an earlier layer has computed.
+_POOLS = ("Pool", "Dropout", "Padding", "Pad2d", "Flatten", "Upsampl", "UpSampl", "Crop")
+
+
+def resolve(name: str, paths: Sequence[str], separator: str) -> str:
+    """The path that `name` means: a whole path, or the end of exactly one.
+
+    Raises:
+        LayerNotFound: no path, or several, end in `name`.
+    """
+    if name in paths:
+        return name
+    matches = [path for path in paths if path.endswith(separator + name)]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        shown = ", ".join(map(repr, matches[:5])) + (" …" if len(matches) > 5 else "")
+        raise LayerNotFound(
+            f"the layer name {name!r} is ambiguous: {len(matches)} layers end in it ({shown}); "
+            "give the whole path"
+        )
+    tails = {path.rpartition(separator)[2]: path for path in paths}
+    hint = did_you_mean(name, [*paths, *tails])
+    raise LayerNotFound(
+        f"the model has no layer {name!r}{hint or '; `limelight layers` lists them all'}"
+    )
+
+
+def is_explainable(call: LayerCall) -> bool:
+    """Whether a map can be made of this layer's output: a grid larger than one cell."""
+    return call.grid is not None and len(call.grid) == 2 and min(call.grid) > 1
+
+
+def choose(trace: Trace) -> str:
+    """The last spatial feature map, after its activation and before pooling.
+
+    Among the layers that return this very tensor, the innermost that ran only once is named: a
+    shared activation layer cannot be told apart by its name.
+
+    Raises:
+        NoSpatialLayer: no layer has an output with height and width.
+    """
+    times: dict[str, int] = {}
+    for call in trace.calls:
+        times[call.name] = times.get(call.name, 0) + 1
+    pooled = {call.value for call in trace.calls if _passes_on(call)}
+    features = [call for call in trace.calls if is_explainable(call) and call.value not in pooled]
+    if not features:
+        raise NoSpatialLayer(
+            "no layer of this model has an output with height and width, so there is no map to "
+            "make; give layer= and reshape_transform= for a model of tokens"
+        )
+    last = features[-1].value
+    same = [call for call in features if call.value == last]
+    return next((call.name for call in same if times[call.name] == 1), same[-1].name)
+
+
+def _passes_on(call: LayerCall) -> bool:
+    return not call.container and any(word in call.kind for word in _POOLS)
+
+
+def check_grid(name: str, shape: Sequence[int], reshaped: bool) -> None:
+    """Raise where a layer's output of `shape` (N, C, *spatial) has no map in it.
+
+    Raises:
+        NoSpatialLayer: it has no height and width, is 1×1, or is a volume.
+    """
+    grid = tuple(shape[2:])
+    if len(grid) == 2 and max(grid) > 1:
+        return
+    if len(grid) > 2:
+        raise NoSpatialLayer(
+            f"the layer {name!r} returns a volume of shape {tuple(shape)}; maps are made today of "
+            "outputs with height and width only"
+        )
+    if reshaped:
+        raise NoSpatialLayer(
+            f"reshape_transform made {tuple(shape)} of the output of {name!r}; (N, C, h, w) was "
+            "expected"
+        )
+    raise NoSpatialLayer(
+        f"the layer {name!r} returns the shape {tuple(shape)}, which has no height and width to "
+        "make a map of; choose an earlier layer (`limelight layers` lists them), or give "
+        "reshape_transform= for tokens"
+    )

@@ -1,0 +1,109 @@
+"""Keras on TensorFlow: a gradient tape that watches the target layers only, in one tf.function."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import tensorflow as tf
+
+from limelight import arrays
+from limelight.probes.base import (
+    Capture,
+    Request,
+    check_function_result,
+    check_scores_shape,
+    pick,
+)
+from limelight.probes.keras import Compiled, KerasProbe
+
+_compiled = Compiled()
+
+
+class TensorFlowProbe(KerasProbe):
+    """The probe for Keras models on the TensorFlow backend."""
+
+    def _trace_run(self, images: Any) -> Any:
+        function = tf.function(self._run, autograph=False)
+        spec = tf.TensorSpec((1, *images.shape[1:]), images.dtype)
+        return function.get_concrete_function(spec).structured_outputs
+
+    def capture(self, images: Any, request: Request, index: Any) -> Capture:
+        shape = (None, *images.shape[1:])
+        classes = None if index is None else index.shape[1]
+        run = _compiled.get(
+            self, (request, shape, classes), lambda: self._build(request, shape, classes)
+        )
+        given = () if index is None else (tf.constant(index, tf.int32),)
+        return Capture(*run(images, *given))
+
+    def _build(self, request: Request, shape: tuple[int | None, ...], classes: int | None) -> Any:
+        signature = [tf.TensorSpec(shape, tf.float32)]
+        if classes is not None:
+            signature.append(tf.TensorSpec((None, classes), tf.int32))
+        kind, alive = type(self), weakref.ref(self.model)
+
+        def run(images: Any, index: Any = None) -> Any:
+            # Traced while the model is in use, so the reference is alive.
+            return kind(alive())._differentiate(images, request, index)
+
+        function = tf.function(run, input_signature=signature, autograph=False)
+        return function.get_concrete_function()
+
+    def _differentiate(self, images: Any, request: Request, index: Any) -> Any:
+        """In the graph: scores, classes, activations and gradients."""
+        captured: dict[str, Any] = {}
+        with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+
+            def tap(name: str, output: Any) -> Any:
+                if request.gradients:
+                    tape.watch(output)
+                captured[name] = output
+                return output
+
+            with self._tapped(request.layers, tap):
+                output = self._run(images)
+            if request.function is not None:
+                value = tf.cast(request.function(output), tf.float32)
+                check_function_result(tuple(value.shape), None)
+            else:
+                check_scores_shape(tuple(output.shape), None)
+                value = tf.cast(output, tf.float32)
+        scores = None
+        if request.function is not None:
+            directions = tf.ones_like(value)[None]
+        else:
+            scores = value
+            index, directions = pick(arrays.keras_ops(), scores, index, request)
+            directions = tf.transpose(directions, (1, 0, 2))
+        gradients: dict[str, Any] = {}
+        if request.gradients:
+            gradients = self._pull_back(tape, value, captured, directions, request)
+        activations = {n: self._channels_first(captured[n], request) for n in request.layers}
+        return scores, index, activations, gradients
+
+    def _pull_back(
+        self, tape: Any, value: Any, captured: Any, directions: Any, request: Request
+    ) -> dict[str, Any]:
+        """The gradients by layer (N, K, C, *spatial), for `directions` (K, N, …)."""
+        sources = [captured[name] for name in request.layers]
+
+        def pull(direction: Any) -> list[Any]:
+            found = tape.gradient(
+                value,
+                sources,
+                output_gradients=direction,
+                unconnected_gradients=tf.UnconnectedGradients.ZERO,
+            )
+            return [self._channels_first(each, request) for each in found]
+
+        if directions.shape[0] == 1:
+            pulled = [each[None] for each in pull(directions[0])]
+        else:
+            # One tail in the graph, however many classes: the tape is read inside the loop.
+            signature = [tf.float32] * len(sources)
+            pulled = tf.map_fn(pull, directions, fn_output_signature=signature)
+        return {
+            name: tf.experimental.numpy.swapaxes(each, 0, 1)
+            for name, each in zip(request.layers, pulled, strict=True)
+        }

@@ -1,0 +1,24 @@
+"""Keras on PyTorch: the target layer's output becomes a leaf, as in the probe for modules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from limelight.probes.base import Capture, Request
+from limelight.probes.keras import KerasProbe
+from limelight.probes.torch import Tail, evaluating, without_graph
+
+
+class KerasTorchProbe(KerasProbe):
+    """The probe for Keras models on the torch backend."""
+
+    def _trace_run(self, images: Any) -> Any:
+        with without_graph():
+            return self._run(images)
+
+    def capture(self, images: Any, request: Request, index: Any) -> Capture:
+        def run(tail: Tail) -> Any:
+            with evaluating(self.model), self._tapped(request.layers, tail.record):
+                return self._run(images)
+
+        return Tail.run(run, request, index, len(images), self.xp, self._channels_first)

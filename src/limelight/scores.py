@@ -1,0 +1,79 @@
+"""The score that an explanation differentiates, as a direction in the space of the logits.
+
+Whatever is explained, the logit of a class, its probability, or their sum, its gradient with
+respect to the logits has a closed form. A probe then needs one operation only: to pull that
+direction back from the logits to a layer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from limelight.errors import LimelightError
+
+KINDS = ("logit", "probability", "rest")
+
+
+@dataclass(frozen=True)
+class Score:
+    """What is explained about each class.
+
+    Attributes:
+        kind: "logit" (the score before the last activation), "probability" (after it), or "rest"
+            (logit plus log-probability; Cai 2025).
+        negative: explain what speaks against the class: the score with its sign turned.
+        activation: "softmax" or "sigmoid", the activation that makes probabilities of logits.
+    """
+
+    kind: str = "logit"
+    negative: bool = False
+    activation: str = "softmax"
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise LimelightError(
+                f"score={self.kind!r} is not a score; choose one of {', '.join(map(repr, KINDS))}"
+            )
+
+
+def probabilities(xp: Any, logits: Any, activation: str) -> Any:
+    """Softmax or sigmoid of `logits` (N, classes); of a single output always the sigmoid."""
+    if activation == "sigmoid" or logits.shape[-1] == 1:
+        return 1 / (1 + xp.exp(-logits))
+    exponentials = xp.exp(logits - xp.max(logits, axis=-1, keepdims=True))
+    return exponentials / xp.sum(exponentials, axis=-1, keepdims=True)
+
+
+def top_classes(xp: Any, logits: Any, count: int) -> Any:
+    """The `count` highest classes of each row of `logits` (N, classes), best first: (N, count)."""
+    if count == 1:
+        return xp.argmax(logits, axis=-1)[:, None]
+    return xp.argsort(-logits, axis=-1)[:, :count]
+
+
+def one_hot(xp: Any, index: Any, like: Any) -> Any:
+    """`index` (N, K) as vectors (N, K, classes) of the type of `like` (N, classes)."""
+    # Comparing with a running index needs no device-specific constructor.
+    running = xp.cumsum(xp.ones_like(like[:1]), axis=-1) - 1
+    return xp.astype(running[None] == xp.astype(index, like.dtype)[:, :, None], like.dtype)
+
+
+def directions(xp: Any, logits: Any, index: Any, score: Score) -> Any:
+    """The gradient of the score of the classes `index` (N, K) with respect to `logits`.
+
+    Shapes: `logits` (N, classes) → (N, K, classes). With p the probabilities and e_t the unit
+    vector of class t: logit e_t; probability p_t (e_t - p) for softmax and p_t (1 - p_t) e_t for
+    sigmoid; rest 2 e_t - p for softmax and (2 - p_t) e_t for sigmoid.
+    """
+    unit = one_hot(xp, index, logits)
+    if score.kind == "logit":
+        direction = unit
+    else:
+        p = probabilities(xp, logits, score.activation)[:, None, :]
+        p_t = xp.sum(unit * p, axis=-1, keepdims=True)
+        if score.activation == "sigmoid" or logits.shape[-1] == 1:
+            direction = unit * (p_t * (1 - p_t) if score.kind == "probability" else 2 - p_t)
+        else:
+            direction = p_t * (unit - p) if score.kind == "probability" else 2 * unit - p
+    return -direction if score.negative else direction
