@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from limelight.maps.result import Maps
 
-_ARRAYS = ("values", "scores", "target", "probability")
 _FIELDS = ("method", "layer", "class_names", "channels_last", "score")
 
 
@@ -31,6 +30,8 @@ def save_maps(maps: Maps, folder: str | Path, images: Any, overwrite: bool) -> P
     """See `Maps.save`."""
     import numpy as np
     from PIL import Image
+
+    from limelight.maps.result import ARRAYS
 
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not overwrite:
@@ -40,7 +41,7 @@ def save_maps(maps: Maps, folder: str | Path, images: Any, overwrite: bool) -> P
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
         new = Path(scratch) / "new"
         new.mkdir()
-        arrays = {name: getattr(maps, name) for name in _ARRAYS}
+        arrays = {name: getattr(maps, name) for name in ARRAYS}
         kept = {name: to_numpy(array) for name, array in arrays.items() if array is not None}
         np.savez_compressed(new / "maps.npz", allow_pickle=False, **kept)
         for name, picture in pictures.items():
@@ -87,7 +88,7 @@ def load_maps(folder: str | Path) -> Maps:
     """See `Maps.load`."""
     import numpy as np
 
-    from limelight.maps.result import Maps
+    from limelight.maps.result import ARRAYS, Maps
 
     folder = Path(folder)
     path = folder / "manifest.json"
@@ -95,16 +96,15 @@ def load_maps(folder: str | Path) -> Maps:
         raise RunError(f"{folder} holds no maps: it has no manifest.json, which `save` writes last")
     manifest = json.loads(path.read_text(encoding="utf-8"))
     with np.load(folder / "maps.npz", allow_pickle=False) as stored:
-        arrays = {name: stored.get(name) for name in _ARRAYS}
-    frames = tuple(
-        Frame(
-            tuple(tuple(row) for row in frame["matrix"]),
-            tuple(frame["input_size"]),
-            tuple(frame["original_size"]),
-        )
-        for frame in manifest["frames"]
-    )
+        arrays = {name: stored.get(name) for name in ARRAYS}
+    frames = tuple(_frame(**frame) for frame in manifest["frames"])
     fields = {name: manifest[name] for name in _FIELDS}
     if fields["class_names"] is not None:
         fields["class_names"] = tuple(fields["class_names"])
     return Maps(**arrays, frames=frames, **fields)
+
+
+def _frame(matrix: Any, input_size: Any, original_size: Any) -> Frame:
+    """A frame from JSON, which has lists for tuples."""
+    first, second = matrix
+    return Frame((tuple(first), tuple(second)), tuple(input_size), tuple(original_size))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from limelight.arrays import like, namespace, to_numpy
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
     import numpy as np
     from matplotlib.figure import Figure
+
+
+#: The fields of `Maps` that are arrays with one entry, first, for each image.
+ARRAYS = ("values", "scores", "target", "probability")
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +58,15 @@ class Maps:
 
     def __len__(self) -> int:
         return len(self.frames)
+
+    def __getitem__(self, which: int | slice) -> Maps:
+        """The maps of some of the images, or of one, as `Maps` with a first axis of its own."""
+        if isinstance(which, int):
+            start = range(len(self))[which]  # IndexError beyond the end, negatives from it
+            which = slice(start, start + 1)
+        arrays = {name: getattr(self, name) for name in ARRAYS}
+        parts: dict[str, Any] = {n: None if a is None else a[which] for n, a in arrays.items()}
+        return replace(self, **parts, frames=self.frames[which])
 
     def __repr__(self) -> str:
         shape = " × ".join(map(str, self.values.shape))
@@ -324,8 +337,6 @@ class Maps:
 
 def concatenate(parts: Sequence[Maps]) -> Maps:
     """The maps of several batches as one; everything but the arrays is the first one's."""
-    from dataclasses import replace
-
     if len(parts) == 1:
         return parts[0]
     xp = namespace(parts[0].values)
@@ -336,6 +347,6 @@ def concatenate(parts: Sequence[Maps]) -> Maps:
 
     return replace(
         parts[0],
-        **{name: joined(name) for name in ("values", "scores", "target", "probability")},
+        **{name: joined(name) for name in ARRAYS},
         frames=tuple(frame for part in parts for frame in part.frames),
     )

@@ -47,8 +47,8 @@ class Method:
 
     @property
     def cost(self) -> str:
-        """The cost class, in plain words."""
-        return "one forward pass" + (" and its tail backward" if "gradients" in self.needs else "")
+        """The cost class: a forward pass, or that and the way back to the layer."""
+        return "forward + tail" if "gradients" in self.needs else "forward"
 
     @property
     def description(self) -> str:

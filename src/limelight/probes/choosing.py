@@ -28,8 +28,8 @@ def resolve(name: str, paths: Sequence[str], separator: str) -> str:
             f"the layer name {name!r} is ambiguous: {len(matches)} layers end in it ({shown}); "
             "give the whole path"
         )
-    tails = {path.rpartition(separator)[2]: path for path in paths}
-    hint = did_you_mean(name, [*paths, *tails])
+    tails = [path.rpartition(separator)[2] for path in paths]
+    hint = did_you_mean(name, dict.fromkeys([*paths, *tails]))
     raise LayerNotFound(
         f"the model has no layer {name!r}{hint or '; `limelight layers` lists them all'}"
     )

@@ -1,0 +1,66 @@
+"""`limelight compare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from limelight.cli import options
+from limelight.errors import RunError
+
+
+def command(
+    images: Annotated[list[Path], typer.Argument(help="Photographs.")],
+    model: options.Model,
+    arch: options.Arch = None,
+    preprocess: options.Preprocess = "auto",
+    size: options.Size = None,
+    classes: options.Classes = None,
+    method: options.Methods = ["all"],  # noqa: B006 (Typer copies it)
+    layer: options.Layers = None,
+    target: options.TargetClass = None,
+    threshold: Annotated[float, typer.Option(help="Of the boxes: fraction of the maximum.")] = 0.2,
+    alpha: Annotated[float, typer.Option(help="Of the overlays: 0 image, 1 colours.")] = 0.5,
+    colormap: Annotated[str, typer.Option(help="Of the overlays: jet, viridis, gray …")] = "jet",
+    out: Annotated[Path, typer.Option("--out", "-o", help="The picture to write.")] = Path(
+        "compare.png"
+    ),
+) -> None:
+    """Draw methods side by side, or layers, or both: one picture with a row for each.
+
+    All of it comes from one forward pass of each image.
+    """
+    from limelight import draw
+    from limelight.arrays import to_numpy
+    from limelight.explainer import explain
+
+    names, method_options = options.parse_methods(method)
+    classifier = options.open_model(model, arch, preprocess, size, classes)
+    wanted = options.parse_target(target, classifier)
+    if isinstance(wanted, list) or (isinstance(wanted, str) and wanted.startswith("top")):
+        raise RunError("compare draws one class per image; `limelight explain` writes several")
+    found = explain(
+        classifier, images, names, target=wanted, layer=layer or None, options=method_options
+    )
+    rows: dict[str, Any] = {}
+    for name, by_layer in found.items():
+        if isinstance(by_layer, dict):
+            for path, maps in by_layer.items():
+                rows[path if len(names) == 1 else f"{name} · {path}"] = maps
+        else:
+            rows[name] = by_layer
+    first = next(iter(rows.values()))
+    pictures = first.pictures(images)
+    figure = draw.grid(
+        pictures,
+        {row: [to_numpy(each) for each in maps.resized("max")] for row, maps in rows.items()},
+        columns=[f"{path.name}\n{name}" for path, name in zip(images, first.names(), strict=True)],
+        boxes={row: [box[None] for box in maps.boxes(threshold)] for row, maps in rows.items()},
+        alpha=alpha,
+        colormap=colormap,
+        seen=[frame.seen() for frame in first.frames],
+    )
+    draw.save(figure, out)
+    typer.echo(str(out))

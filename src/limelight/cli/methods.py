@@ -1,0 +1,42 @@
+"""`limelight methods`."""
+
+from __future__ import annotations
+
+import json
+
+import typer
+
+from limelight.cli.options import Json
+
+
+def command(as_json: Json = False) -> None:
+    """List the methods: name, paper, cost, options."""
+    from limelight.methods import list_methods
+
+    methods = list_methods()
+    if as_json:
+        rows = [
+            {
+                "name": method.name,
+                "title": method.title,
+                "paper": method.paper,
+                "needs": sorted(method.needs),
+                "cost": method.cost,
+                "class_blind": method.class_blind,
+                "options": dict(method.options),
+                "description": method.description,
+            }
+            for method in methods
+        ]
+        typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for title in ("method", "what it is", "paper", "cost", "options"):
+        table.add_column(title, no_wrap=title == "method")
+    for method in methods:
+        options = ", ".join(f"{name}={value}" for name, value in method.options.items())
+        table.add_row(method.name, method.title, method.paper, method.cost, options)
+    Console().print(table)

@@ -1,0 +1,147 @@
+"""What several commands ask for in the same way."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from limelight.errors import MethodError, ModelLoadError
+
+if TYPE_CHECKING:
+    from limelight.models import Classifier
+
+Model = Annotated[
+    str,
+    typer.Option(
+        "--model", "-m", help="A .keras or .h5 file, a PyTorch weights file, or a trained folder."
+    ),
+]
+Arch = Annotated[
+    str | None,
+    typer.Option(help="What PyTorch weights belong to, e.g. torchvision:resnet50, timm:resnet50."),
+]
+Preprocess = Annotated[
+    str,
+    typer.Option(
+        help="auto, 0-1, -1-1, 0-255, imagenet, keras:<application>, or a JSON object with mean "
+        "and std in units of [0, 1]."
+    ),
+]
+Size = Annotated[
+    str | None, typer.Option(help="Side of the model's input, or HEIGHTxWIDTH, where it is free.")
+]
+Classes = Annotated[
+    str | None, typer.Option(help='A file of class names, one a line, or "imagenet".')
+]
+Methods = Annotated[
+    list[str],
+    typer.Option(
+        "--method",
+        "-x",
+        help="A method, several separated by commas, or all; options follow a colon: "
+        "random:seed=3. Repeatable.",
+    ),
+]
+Layers = Annotated[
+    list[str] | None,
+    typer.Option("--layer", "-l", help="A layer's path or its end; chosen if absent. Repeatable."),
+]
+TargetClass = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        "-t",
+        help="A class index or name, several indices separated by commas, or top5; the predicted "
+        "class if absent.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+def open_model(
+    model: str, arch: str | None, preprocess: str, size: str | None, classes: str | None
+) -> Classifier:
+    """The classifier that the options describe.
+
+    Raises:
+        ModelLoadError: as `limelight.load`, or an option that cannot be read.
+    """
+    from limelight.models import load
+
+    said: Any = preprocess
+    if preprocess.lstrip().startswith("{"):
+        try:
+            said = json.loads(preprocess)
+        except json.JSONDecodeError as error:
+            raise ModelLoadError(f"--preprocess is not a JSON object: {error}") from None
+    return load(model, arch, _size(size), said, classes)
+
+
+def _size(text: str | None) -> int | tuple[int, int] | None:
+    if text is None:
+        return None
+    sides = text.lower().split("x")
+    if not all(side.isdigit() for side in sides) or len(sides) > 2:
+        raise ModelLoadError(f"--size {text} is neither a number nor HEIGHTxWIDTH")
+    return int(sides[0]) if len(sides) == 1 else (int(sides[0]), int(sides[1]))
+
+
+def parse_methods(texts: list[str]) -> tuple[list[str], dict[str, Any]]:
+    """Names of methods and their options, of ["gradcam,random:seed=3"].
+
+    Raises:
+        MethodError: an unknown method, or an option that is not name=value.
+    """
+    from limelight.methods import find_method, list_methods
+
+    names: list[str] = []
+    options: dict[str, Any] = {}
+    for part in (part for text in texts for part in text.split(",")):
+        name, _, said = part.strip().partition(":")
+        if name == "all":
+            names += [method.name for method in list_methods()]
+            continue
+        method = find_method(name)
+        names.append(name)
+        for option in filter(None, said.split(":")):
+            key, equals, value = option.partition("=")
+            if not equals:
+                raise MethodError(f"{part!r}: an option of a method is written name=value")
+            method.check_options({key: value})
+            options[key] = _number(value)
+    return list(dict.fromkeys(names)), options
+
+
+def _number(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def parse_target(text: str | None, classifier: Classifier) -> Any:
+    """The target that `explain` takes, of what was typed."""
+    if text is None or text in (classifier.class_names or ()):
+        return text
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.lstrip("-").isdigit() for part in parts):
+        return text
+    return int(text) if len(parts) == 1 else [[int(part) for part in parts]]
+
+
+def one_or_list(items: list[str] | None) -> Any:
+    """None, the one item, or the list of several."""
+    return None if not items else items[0] if len(items) == 1 else items
+
+
+def unique_stems(images: list[Path]) -> list[str]:
+    """A name for each image's files: its stem, numbered where two are alike."""
+    taken: dict[str, int] = {}
+    names = []
+    for image in images:
+        times = taken[image.stem] = taken.get(image.stem, 0) + 1
+        names.append(image.stem if times == 1 else f"{image.stem}-{times}")
+    return names
