@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_TITLE_LENGTH = 34  # letters above one image
+_PER_INCH = 13  # letters of a title
+_WIDEST = 2.0  # inches of one image
 
 
 def grid(
@@ -98,7 +100,7 @@ def grid(
         _head(cells[0, row] if transpose else cells[row, 0], name, above=transpose)
     for column, heading in enumerate(headings):
         if heading:
-            text = "\n".join(_short(line) for line in str(heading).split("\n"))
+            text = "\n".join(_short(line, across) for line in str(heading).split("\n"))
             _head(cells[column, 0] if transpose else cells[0, column], text, above=not transpose)
     panels.add_legend(canvas, whose)
     return canvas
@@ -110,11 +112,16 @@ def _canvas(
     """A figure with room for the cells, whose shape is that of the middle one of the images."""
     ratios = sorted(picture.shape[0] / picture.shape[1] for picture in pixels)
     ratio = min(max(ratios[len(ratios) // 2], 0.4), 2.0)
-    side = min(2.0, 40 / across, 60 / (lines * ratio))
+    side = min(_side(across), 60 / (lines * ratio))
     around = 0.65 + (0.3 if title else 0)  # headings, legend, title
     return panels.new_canvas(
         max(side * across + 0.3, 3.0), (side * ratio + below) * lines + around, title
     )
+
+
+def _side(across: int) -> float:
+    """The width in inches of each of `across` images."""
+    return min(_WIDEST, 40 / across)
 
 
 def _named(maps: Any, rows: Sequence[str] | None, count: int) -> dict[str, Sequence[Any]]:
@@ -177,5 +184,11 @@ def _head(axes: Axes, text: str, above: bool) -> None:
         panels.set_text(label, text)
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= _TITLE_LENGTH else text[: _TITLE_LENGTH - 1].rstrip() + "…"
+def _short(text: str, across: int) -> str:
+    """A line cut to what fits above one of `across` images."""
+    room = int(_side(across) * _PER_INCH)
+    width = [2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text]
+    if sum(width) <= room:
+        return text
+    kept = max((n for n in range(len(text)) if sum(width[:n]) < room), default=0)
+    return text[:kept].rstrip() + "…"
