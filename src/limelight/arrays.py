@@ -29,8 +29,9 @@ def to_numpy(array: Any) -> np.ndarray:
 
     if _package(array) == "torch":
         array = array.detach().cpu()
-        return (array.float() if array.is_floating_point() else array).numpy()
-    return np.asarray(array)
+        return (array.float() if str(array.dtype) == "torch.bfloat16" else array).numpy()
+    array = np.asarray(array)
+    return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
 
 
 def like(values: np.ndarray, array: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from limelight.arrays import namespace, to_numpy
+from limelight.arrays import to_numpy
 from limelight.errors import MethodError, ModelError, TargetError
 from limelight.evidence import Evidence
 from limelight.explainer.fusion import FUSIONS, fuse_layers
@@ -15,6 +15,7 @@ from limelight.frames import Frame
 from limelight.maps import Maps, concatenate
 from limelight.methods import Method, find_method
 from limelight.probes import Capture, Probe, Request, probe_for
+from limelight.probes.base import check_output
 from limelight.probes.choosing import check_grid, choose, resolve
 from limelight.scores import Score, one_hot, probabilities
 from limelight.targets import Target, parse_target
@@ -104,7 +105,6 @@ class Explainer:
         self.fuse = fuse
         self.reshape_transform = reshape_transform
         self._options = _share_options(self.methods, options or {})
-        self._heads: dict[tuple[str, int], Any] = {}
 
     @property
     def class_names(self) -> tuple[str, ...] | None:
@@ -139,13 +139,11 @@ class Explainer:
                 reshape=self.reshape_transform,
             )
             capture = self.probe.capture(batch, request, wanted.part(start, stop))
-            self._check(capture, wanted, request)
+            self._check(capture, wanted, request, start, stop)
             for key, values in self._values(batch, capture, layers).items():
                 maps = self._maps(key, values, capture, wanted, request.score, frames)
                 parts.setdefault(key, []).append(maps)
-        found = {key: concatenate(maps) for key, maps in parts.items()}
-        _check_scores(next(iter(found.values())))
-        return self._arranged(found)
+        return self._arranged({key: concatenate(maps) for key, maps in parts.items()})
 
     # -- before the run -----------------------------------------------------------------------
 
@@ -172,8 +170,12 @@ class Explainer:
 
     # -- after the run ------------------------------------------------------------------------
 
-    def _check(self, capture: Capture, wanted: Target, request: Request) -> None:
+    def _check(
+        self, capture: Capture, wanted: Target, request: Request, start: int, stop: int
+    ) -> None:
         if capture.scores is not None:
+            check_output(capture.scores, stop - start)
+            _check_finite(self.probe.xp, capture.scores, start)
             wanted.check(int(capture.scores.shape[-1]))
         for layer in request.layers:
             check_grid(layer, tuple(capture.activations[layer].shape), request.reshape is not None)
@@ -194,31 +196,28 @@ class Explainer:
         xp = self.probe.xp
         count = 1 if capture.index is None else capture.index.shape[1]
         options = self._options[method.name]
+        weights = self._class_weights(capture, layer) if "head" in method.needs else None
         maps = []
         for k in range(count):
             evidence = Evidence(
                 xp,
                 capture.activations[layer],
                 capture.gradients[layer][:, k] if "gradients" in method.needs else None,
-                self._class_weights(capture, layer, k) if "head" in method.needs else None,
+                None if weights is None else weights[:, k],
                 lambda: to_numpy(batch),
             )
             maps.append(method(evidence, **options))
         return xp.stack(maps, axis=1)
 
-    def _class_weights(self, capture: Capture, layer: str, k: int) -> Any:
-        """The weights (N, C) that the head gives to the layer's channels for class k."""
+    def _class_weights(self, capture: Capture, layer: str) -> Any:
+        """The weights (N, K, C) that the head gives to the layer's channels for each class."""
         xp, scores = self.probe.xp, capture.scores
         activations = capture.activations[layer]
-        classes, channels = int(scores.shape[-1]), int(activations.shape[1])
-        if (layer, classes) not in self._heads:
-            self._heads[layer, classes] = find_head(
-                xp, self.probe.heads(classes, channels), activations, scores, layer
-            )
-        head = self._heads[layer, classes]
-        if head is None:  # the channels are the classes
-            return one_hot(xp, capture.index[:, k : k + 1], scores)[:, 0]
-        return xp.take(head.weight, capture.index[:, k], axis=0)
+        candidates = self.probe.heads(int(scores.shape[-1]), int(activations.shape[1]))
+        head = find_head(xp, candidates, activations, scores, layer)
+        classes = one_hot(xp, capture.index, scores)
+        # Where the channels are the classes, the class's channel is the map.
+        return classes if head is None else xp.matmul(classes, head.weight)
 
     def _maps(
         self,
@@ -273,18 +272,18 @@ def _share_options(
     }
 
 
-def _check_scores(maps: Maps) -> None:
-    """Raise `ModelError` where the model returned something else than numbers."""
-    if maps.scores is None:
-        return
-    xp = namespace(maps.scores)
-    if bool(xp.all(xp.isfinite(maps.scores))):
+def _check_finite(xp: Any, scores: Any, start: int) -> None:
+    """Raise `ModelError` where the model returned something else than numbers.
+
+    `start`: the number of the batch's first image.
+    """
+    if bool(xp.all(xp.isfinite(scores))):
         return
     import numpy as np
 
-    bad = np.flatnonzero(~np.isfinite(to_numpy(maps.scores)).all(axis=-1))
+    bad = start + np.flatnonzero(~np.isfinite(to_numpy(scores)).all(axis=-1))
     shown = ", ".join(map(str, bad[:5])) + (" …" if len(bad) > 5 else "")
     raise ModelError(
-        f"the model's output is not a number (NaN or infinite) for {len(bad)} of {len(maps)} "
-        f"images (number {shown}); look at the model's input and weights"
+        f"the model's output is not a number (NaN or infinite) for image {shown} (counted from "
+        "0); look at the model's input and weights"
     )

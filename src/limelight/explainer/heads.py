@@ -14,8 +14,8 @@ _TOLERANCE = 1e-2
 def find_head(xp: Any, candidates: Sequence[Any], activations: Any, scores: Any, layer: str) -> Any:
     """The head that follows global average pooling of `activations`; None for the identity.
 
-    A head is believed only where it gives back the scores: weight @ mean_ij A + bias, or mean_ij A
-    itself where the layer's channels are the classes.
+    A head is believed only where it gives back the scores: weight @ mean_ij A + bias, or, where
+    the layer's channels are the classes, mean_ij A or mean_ij ReLU(A).
 
     Shapes: activations (N, C, h, w), scores (N, classes).
 
@@ -23,8 +23,10 @@ def find_head(xp: Any, candidates: Sequence[Any], activations: Any, scores: Any,
         MethodError: none does.
     """
     pooled = xp.mean(activations, axis=(2, 3))
-    if pooled.shape == scores.shape and _equal(xp, pooled, scores):
-        return None
+    if pooled.shape == scores.shape:
+        positive = xp.where(activations > 0, activations, xp.zeros_like(activations))
+        if _equal(xp, pooled, scores) or _equal(xp, xp.mean(positive, axis=(2, 3)), scores):
+            return None
     for head in candidates:
         found = xp.matmul(pooled, xp.permute_dims(head.weight, (1, 0)))
         if _equal(xp, found if head.bias is None else found + head.bias, scores):

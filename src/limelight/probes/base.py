@@ -6,7 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from limelight.errors import ModelError, TargetError
+from limelight.errors import (
+    ImageError,
+    LayerNotFound,
+    LimelightError,
+    ModelError,
+    TargetError,
+)
 from limelight.scores import Score, directions, top_classes
 
 
@@ -61,7 +67,7 @@ class Request:
         gradients: whether gradients are wanted as well.
         score: what is differentiated.
         top: how many of each image's top classes are explained; 0 where the classes are given.
-        function: a callable on the model's output returning (N,), in place of classes.
+        function: a callable on what the model returns, giving (N,), in place of classes.
         reshape: brings a layer's output to (N, C, *spatial), applied to activations and gradients.
     """
 
@@ -71,6 +77,11 @@ class Request:
     top: int = 0
     function: Callable[[Any], Any] | None = None
     reshape: Callable[[Any], Any] | None = None
+
+    @property
+    def sign(self) -> int:
+        """-1 where what speaks against the score is explained, else 1."""
+        return -1 if self.score.negative else 1
 
 
 @dataclass(frozen=True)
@@ -139,24 +150,64 @@ def pick(xp: Any, logits: Any, index: Any, request: Request) -> tuple[Any, Any]:
     return index, directions(xp, logits, index, request.score)
 
 
-def check_scores_shape(shape: Sequence[int | None], batch: int | None) -> None:
-    """Raise `ModelError` where the output's `shape` is not (N, classes)."""
-    if len(shape) != 2 or shape[1] == 0 or (batch is not None and shape[0] not in (None, batch)):
-        raise ModelError(
-            f"the model's output has the shape {tuple(shape)}, but one row of class scores per "
-            "image, (N, classes), was expected; give target=<a callable that turns the output "
-            "into one score per image> for any other output"
-        )
+def check_ran(layers: Sequence[str], captured: Mapping[str, Any]) -> None:
+    """Raise `LayerNotFound` where one of `layers` returned nothing to capture."""
+    for name in layers:
+        if name not in captured:
+            raise LayerNotFound(
+                f"the layer {name!r} exists, but it did not run in the model's forward pass or "
+                "returned something else than one tensor"
+            )
 
 
-def check_function_result(shape: Sequence[int | None], batch: int | None) -> None:
+def check_output(output: Any, batch: int | None) -> None:
+    """Raise `ModelError` where the model's output is not (N, classes).
+
+    Sizes that a graph does not know yet are None, and fit.
+    """
+    shape = shape_of(output)
+    if len(shape) == 2 and shape[1] != 0 and (shape[0] is None or batch in (None, shape[0])):
+        return
+    given = f"has the shape {shape}" if hasattr(output, "shape") else f"is a {_kind(output)}"
+    raise ModelError(
+        f"the model's output {given}, but one row of class scores per image, (N, classes), was "
+        "expected; give target=<a callable that turns the output into one score per image> for "
+        "any other output"
+    )
+
+
+def check_function_result(result: Any, batch: int | None) -> None:
     """Raise `TargetError` where a callable target did not return one score per image.
 
     Sizes that a graph does not know yet are None, and fit.
     """
-    if len(shape) != 1 or (None not in (shape[0], batch) and shape[0] != batch):
-        expected = "N" if batch is None else batch
-        raise TargetError(
-            f"the callable given as target returned the shape {tuple(shape)}; one score per image, "
-            f"({expected},), was expected"
+    shape = shape_of(result)
+    if len(shape) == 1 and (shape[0] is None or batch in (None, shape[0])):
+        return
+    given = f"the shape {shape}" if hasattr(result, "shape") else f"a {_kind(result)}"
+    raise TargetError(
+        f"the callable given as target returned {given}; one score per image, "
+        f"({'N' if batch is None else batch},), was expected"
+    )
+
+
+def shape_of(output: Any) -> tuple[Any, ...]:
+    """The shape of a tensor; () of anything else."""
+    return tuple(output.shape) if hasattr(output, "shape") else ()
+
+
+def refusal(shape: Sequence[int], expected: int | None, given: int, reason: str) -> LimelightError:
+    """The error to raise where a model broke on images of `shape` for `reason`.
+
+    Where the `given` number of channels is not the `expected` one, that is it.
+    """
+    if expected not in (None, given):
+        return ImageError(
+            f"the model takes images of {expected} channels, but the shape {tuple(shape)} with "
+            f"{given} was given"
         )
+    return ModelError(f"the model cannot take images of shape {tuple(shape)}: {reason}")
+
+
+def _kind(value: Any) -> str:
+    return type(value).__name__

@@ -52,9 +52,15 @@ def choose(trace: Trace) -> str:
     times: dict[str, int] = {}
     for call in trace.calls:
         times[call.name] = times.get(call.name, 0) + 1
-    pooled = {call.value for call in trace.calls if _passes_on(call)}
-    features = [call for call in trace.calls if is_explainable(call) and call.value not in pooled]
+    # The first to return a tensor made it: a dropout that is off returns what it is given.
+    makers = {call.value: call for call in reversed(trace.calls)}
+    features = [
+        call for call in trace.calls if is_explainable(call) and not _passes_on(makers[call.value])
+    ]
     if not features:
+        volume = next((call for call in trace.calls if len(call.grid or ()) > 2), None)
+        if volume is not None:
+            raise _is_volume(volume.name, volume.shape)
         raise NoSpatialLayer(
             "no layer of this model has an output with height and width, so there is no map to "
             "make; give layer= and reshape_transform= for a model of tokens"
@@ -68,6 +74,13 @@ def _passes_on(call: LayerCall) -> bool:
     return not call.container and any(word in call.kind for word in _POOLS)
 
 
+def _is_volume(name: str, shape: Sequence[int]) -> NoSpatialLayer:
+    return NoSpatialLayer(
+        f"the layer {name!r} returns a volume of shape {tuple(shape)}; maps are made today of "
+        "outputs with height and width only"
+    )
+
+
 def check_grid(name: str, shape: Sequence[int], reshaped: bool) -> None:
     """Raise where a layer's output of `shape` (N, C, *spatial) has no map in it.
 
@@ -78,10 +91,7 @@ def check_grid(name: str, shape: Sequence[int], reshaped: bool) -> None:
     if len(grid) == 2 and max(grid) > 1:
         return
     if len(grid) > 2:
-        raise NoSpatialLayer(
-            f"the layer {name!r} returns a volume of shape {tuple(shape)}; maps are made today of "
-            "outputs with height and width only"
-        )
+        raise _is_volume(name, shape)
     if reshaped:
         raise NoSpatialLayer(
             f"reshape_transform made {tuple(shape)} of the output of {name!r}; (N, C, h, w) was "

@@ -7,10 +7,9 @@ models all work and nothing is rebuilt. How the tail is differentiated is each b
 
 from __future__ import annotations
 
-import functools
-import threading
+import re
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -18,9 +17,18 @@ import keras
 
 from limelight import arrays
 from limelight.errors import ImageError, LayerNotFound, LimelightError, ModelError
-from limelight.probes.base import Capture, Head, LayerCall, Request, Trace
+from limelight.probes.base import Capture, Head, LayerCall, Request, Trace, refusal, shape_of
+from limelight.probes.keras_layers import (
+    final_operation,
+    input_channels,
+    is_channels_last,
+    paths,
+    softening,
+)
+from limelight.probes.keras_patching import patched, without_activation
 
-_ABSENT = object()
+# How Keras wraps the message of an error inside a layer.
+_WRAPPED = re.compile(r"Exception encountered when calling .*?\x1b\[1m(.*?)\x1b\[0m", re.DOTALL)
 
 
 class KerasProbe:
@@ -34,12 +42,11 @@ class KerasProbe:
 
     def __init__(self, model: Any) -> None:
         self.model = model
-        self._layers = dict(_paths(model))
-        formats = {
-            layer.data_format for layer in self._layers.values() if hasattr(layer, "data_format")
-        }
-        self.channels_last = "channels_last" in (formats or {keras.config.image_data_format()})
-        self._softened = _output_activation(model)
+        self._look()
+
+    def _look(self) -> None:
+        self._layers = dict(paths(self.model))
+        self.channels_last = is_channels_last(self._layers.values())
 
     @property
     def xp(self) -> Any:
@@ -59,7 +66,16 @@ class KerasProbe:
         raise LayerNotFound(f"the layer object {name!r} is not part of this model")
 
     def activation(self, images: Any) -> str | None:
-        return self._softened[1] if self._softened else None
+        softened = self._softened(images)
+        return None if softened is None else softening(softened)
+
+    def _softened(self, images: Any) -> Any:
+        """The layer or operation that turns the output into probabilities, or None."""
+        final = final_operation(self.model)
+        if final is None:
+            last = self.trace(images).last
+            final = None if last is None else self._layers[last]
+        return final if softening(final) else None
 
     def heads(self, classes: int, channels: int) -> Sequence[Head]:
         found = []
@@ -94,43 +110,56 @@ class KerasProbe:
                 "the model takes preprocessed floats, but uint8 was given; limelight.load(…) makes "
                 "a Classifier, which takes photographs and uint8 arrays"
             )
-        expected = getattr(self.model, "input_shape", None)
-        if isinstance(expected, tuple) and len(expected) == len(shape):
-            fits = all(e in (None, s) for e, s in zip(expected[1:], shape[1:], strict=True))
-            if not fits:
-                raise ImageError(
-                    f"the model takes images of shape {('N', *expected[1:])}, but {shape} was given"
-                )
-        return keras.ops.cast(tensor, "float32")
+        try:
+            expected = self.model.input_shape
+        except (AttributeError, ValueError):  # a subclassed model has none
+            expected = None
+        if isinstance(expected, tuple) and not _fits(shape, expected):
+            raise ImageError(
+                f"the model takes images of shape {('N', *expected[1:])}, but {shape} was given"
+            )
+        tensor = keras.ops.cast(tensor, "float32")
+        if not self.model.built:
+            self._run(
+                tensor[:1]
+            )  # Keras makes a model's weights, and some layers, when it is called
+            self._look()
+        return tensor
 
     # -- running it ---------------------------------------------------------------------------
 
     def trace(self, images: Any) -> Trace:
+        key = ("trace", tuple(images.shape[1:]))
+        return _traces.get(self, key, lambda: self._trace(images[:1]))
+
+    def _trace(self, images: Any) -> Trace:
         calls: list[LayerCall] = []
         latest: Any = None
+        result: Any = None
         value = 0
-        entered: dict[str, list[int]] = {}
 
         def wrap(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
             def traced(*args: Any, **kwargs: Any) -> Any:
-                nonlocal latest, value
+                nonlocal latest, result, value
                 before = len(calls)
                 output = call(*args, **kwargs)
-                shape = tuple(output.shape) if hasattr(output, "shape") else ()
+                if not name:  # the model itself
+                    result = output
+                    return output
                 if output is not latest:
                     value += 1
                 latest = output
-                entered.setdefault(name, []).append(before)
-                calls.append(self._call(name, shape, value, container=len(calls) > before))
+                container = len(calls) > before
+                calls.append(self._call(name, shape_of(output), value, container))
                 return output
 
             return traced
 
-        with self._patched(self._layers, wrap):
-            output = self._trace_run(images[:1])
-        shape = tuple(output.shape) if hasattr(output, "shape") else ()
-        last = next((call.name for call in reversed(calls) if not call.container), None)
-        return Trace(tuple(calls), shape, last)
+        with patched({"": self.model, **self._layers}, wrap):
+            self._trace_run(images)
+        innermost = (call.name for call in reversed(calls) if not call.container)
+        last = next(innermost, None) if result is latest else None
+        return Trace(tuple(calls), shape_of(result), last)
 
     def _call(self, name: str, shape: tuple[int, ...], value: int, container: bool) -> LayerCall:
         grid, channels = None, 0
@@ -141,8 +170,8 @@ class KerasProbe:
         kind = type(self._layers[name]).__name__
         return LayerCall(name, kind, shape, grid, channels, value, container)
 
-    def _trace_run(self, images: Any) -> Any:
-        """The output of a run in which shapes count and numbers do not."""
+    def _trace_run(self, images: Any) -> None:
+        """A run in which shapes count and numbers do not."""
         raise NotImplementedError
 
     def capture(self, images: Any, request: Request, index: Any) -> Capture:
@@ -159,11 +188,12 @@ class KerasProbe:
             yield
         except LimelightError:
             raise
-        except (ValueError, RuntimeError) as error:
-            first = str(error).strip().partition("\n")[0]
-            raise ModelError(
-                f"the model cannot take images of shape {tuple(images.shape)}: {first}"
-            ) from error
+        except (ValueError, RuntimeError, AssertionError) as error:
+            wrapped = _WRAPPED.search(str(error))
+            reason = (wrapped[1] if wrapped else str(error)).strip().partition("\n")[0]
+            given = images.shape[-1 if self.channels_last else 1]
+            expected = input_channels(self._layers.values())
+            raise refusal(images.shape, expected, given, reason) from error
 
     def _channels_first(self, output: Any, request: Request) -> Any:
         """A layer's output as float32 (N, C, *spatial)."""
@@ -175,55 +205,25 @@ class KerasProbe:
         return keras.ops.cast(output, "float32")
 
     @contextmanager
-    def _tapped(self, names: Sequence[str], tap: Callable[[str, Any], Any]) -> Iterator[None]:
-        """Pass the outputs of the layers `names` through ``tap(name, output)``, and give logits."""
+    def _tapped(
+        self, names: Sequence[str], tap: Callable[[str, Any], Any], softened: Any
+    ) -> Iterator[None]:
+        """Pass the outputs of the layers `names` through ``tap(name, output)``.
+
+        `softened`: the layer that makes probabilities, where scores are wanted instead.
+        """
 
         def wrap(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
             def tapped(*args: Any, **kwargs: Any) -> Any:
-                return tap(name, call(*args, **kwargs))
+                output = call(*args, **kwargs)
+                return tap(name, output) if hasattr(output, "shape") else output
 
             return tapped
 
-        with self._patched({name: self._layers[name] for name in names}, wrap), self._logits():
-            yield
-
-    @contextmanager
-    def _patched(
-        self,
-        layers: Mapping[str, Any],
-        wrap: Callable[[str, Callable[..., Any]], Callable[..., Any]],
-    ) -> Iterator[None]:
-        """Wrap the `call` of `layers` for this thread only, and take the wrappers off again."""
-        owner = threading.get_ident()
         with ExitStack() as stack:
-            for name, layer in layers.items():
-                original = layer.call
-                wrapped = wrap(name, original)
-
-                def call(
-                    *args: Any,
-                    _wrapped: Callable[..., Any] = wrapped,
-                    _original: Callable[..., Any] = original,
-                    **kwargs: Any,
-                ) -> Any:
-                    mine = threading.get_ident() == owner
-                    return (_wrapped if mine else _original)(*args, **kwargs)
-
-                stack.enter_context(_attribute(layer, "call", functools.wraps(original)(call)))
-            yield
-
-    @contextmanager
-    def _logits(self) -> Iterator[None]:
-        """Take the softmax or sigmoid off the model's last layer, and put it back."""
-        with ExitStack() as stack:
-            if self._softened is not None:
-                layer, _ = self._softened
-                if hasattr(layer, "activation") and not isinstance(layer, keras.layers.Activation):
-                    stack.enter_context(_attribute(layer, "activation", keras.activations.linear))
-                else:
-                    stack.enter_context(
-                        _attribute(layer, "call", lambda inputs, *args, **kwargs: inputs)
-                    )
+            stack.enter_context(patched({name: self._layers[name] for name in names}, wrap))
+            if softened is not None:
+                stack.enter_context(without_activation(softened))
             yield
 
 
@@ -248,11 +248,13 @@ def keras_probe(model: Any) -> KerasProbe:
     )
 
 
-class Compiled:
-    """Compiled functions of a model, kept as long as the model lives and stays what it is.
+class PerModel:
+    """What is known of models: each for as long as its model lives and stays what it is.
 
-    The functions refer to their model weakly, so that keeping them does not keep it.
+    Nothing that is kept may refer to the model, or it would live for ever.
     """
+
+    _MOST = 32  # of a model; each call with a function of its own adds one
 
     def __init__(self) -> None:
         self._by_model: weakref.WeakKeyDictionary[Any, tuple[Any, dict[Any, Any]]] = (
@@ -260,70 +262,27 @@ class Compiled:
         )
 
     def get(self, probe: KerasProbe, key: Any, build: Callable[[], Any]) -> Any:
-        """What `build` returned for `key`, built again where the model's layers have changed."""
+        """What `build` returned for `key`; built again where the model's layers have changed."""
         fingerprint = tuple(
             (name, id(layer), id(vars(layer).get("activation")))
             for name, layer in probe._layers.items()
         )
-        kept, functions = self._by_model.get(probe.model, (None, {}))
+        kept, known = self._by_model.get(probe.model, (None, {}))
         if kept != fingerprint:
-            functions = {}
-            self._by_model[probe.model] = (fingerprint, functions)
-        if key not in functions:
-            functions[key] = build()
-        return functions[key]
+            known = {}
+            self._by_model[probe.model] = (fingerprint, known)
+        if key not in known:
+            made = build()
+            while len(known) >= self._MOST:
+                del known[next(iter(known))]
+            known[key] = made
+        return known[key]
 
 
-@contextmanager
-def _attribute(layer: Any, name: str, value: Any) -> Iterator[None]:
-    """Set an attribute on the instance itself, past any tracking, and undo it."""
-    own = vars(layer)
-    before = own.get(name, _ABSENT)
-    own[name] = value
-    try:
-        yield
-    finally:
-        if before is _ABSENT:
-            del own[name]
-        else:
-            own[name] = before
+_traces = PerModel()
 
 
-def _sublayers(layer: Any) -> list[Any]:
-    """The layers directly inside `layer`, in the order in which they were added."""
-    if isinstance(layer, keras.Model):
-        return list(layer.layers)
-    return list(layer._flatten_layers(recursive=False, include_self=False))
-
-
-def _paths(layer: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every layer inside `layer` with its path, "outer/inner"; equal paths are numbered."""
-    taken: dict[str, int] = {}
-    for sub in _sublayers(layer):
-        times = taken[sub.name] = taken.get(sub.name, 0) + 1
-        path = prefix + (sub.name if times == 1 else f"{sub.name}#{times}")
-        yield path, sub
-        yield from _paths(sub, path + "/")
-
-
-def _output_activation(model: Any) -> tuple[Any, str] | None:
-    """The layer that turns the output into probabilities, and how, where there is one."""
-    last = _output_layer(model)
-    if isinstance(last, keras.layers.Softmax):
-        return last, "softmax"
-    name = getattr(getattr(last, "activation", None), "__name__", None)
-    return (last, name) if name in ("softmax", "sigmoid") else None
-
-
-def _output_layer(layer: Any) -> Any:
-    """The innermost layer that makes the model's output."""
-    while True:
-        outputs = getattr(layer, "outputs", None)
-        if outputs and hasattr(outputs[0], "_keras_history"):
-            inner = outputs[0]._keras_history.operation
-        else:
-            sub = _sublayers(layer)
-            inner = sub[-1] if sub else None
-        if inner is None or inner is layer:
-            return layer
-        layer = inner
+def _fits(shape: Sequence[int], expected: Sequence[int | None]) -> bool:
+    return len(shape) == len(expected) and all(
+        e in (None, s) for e, s in zip(expected[1:], shape[1:], strict=True)
+    )

@@ -7,65 +7,69 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import keras
 
 from limelight import arrays
 from limelight.probes.base import (
     Capture,
     Request,
     check_function_result,
-    check_scores_shape,
+    check_output,
+    check_ran,
     pick,
 )
-from limelight.probes.keras import Compiled, KerasProbe
+from limelight.probes.keras import KerasProbe, PerModel
 
-_compiled = Compiled()
+_compiled = PerModel()
 
 
 class JaxProbe(KerasProbe):
     """The probe for Keras models on the JAX backend."""
 
-    def _trace_run(self, images: Any) -> Any:
-        return jax.eval_shape(self._call_model, self._variables(), images)
+    def _trace_run(self, images: Any) -> None:
+        # A function of its own, for JAX remembers what it has traced.
+        jax.eval_shape(lambda *given: self._call_model(*given), self._variables(), images)
 
     def capture(self, images: Any, request: Request, index: Any) -> Capture:
+        softened = self._softened(images) if request.function is None else None
+        run, sizes = _compiled.get(self, request, lambda: (self._build(request, softened), {}))
         # XLA compiles for one shape: a smaller batch is filled up to one that is compiled already.
-        sizes = _compiled.get(self, "sizes", dict)
-        kept = sizes.setdefault((request, images.shape[1:]), set())
-        count = len(images)
-        size = count
+        count = size = len(images)
         if request.function is None:  # a callable may look across the batch
+            kept = sizes.setdefault(images.shape[1:], set())
             size = min((s for s in kept if s >= count), default=count)
             kept.add(size)
-        run = _compiled.get(self, request, lambda: self._build(request))
         if size > count:
             images = _fill(images, size)
             index = None if index is None else _fill(jnp.asarray(index), size)
         found = run(self._variables(), images, index)
         return Capture(*jax.tree.map(lambda each: each[:count], found))
 
-    def _variables(self) -> tuple[list[Any], list[Any]]:
-        trainable = [variable.value for variable in self.model.trainable_variables]
-        return trainable, [variable.value for variable in self.model.non_trainable_variables]
+    def _variables(self) -> list[Any]:
+        return [variable.value for variable in self.model.variables]
 
     def _call_model(self, variables: Any, images: Any) -> Any:
-        with self._explained(images):
-            return self.model.stateless_call(*variables, images, training=False)[0]
+        mapping = list(zip(self.model.variables, variables, strict=True))
+        with keras.StatelessScope(state_mapping=mapping):
+            return self._run(images)
 
-    def _build(self, request: Request) -> Any:
+    def _build(self, request: Request, softened: Any) -> Any:
         kind, alive = type(self), weakref.ref(self.model)
 
         def run(variables: Any, images: Any, index: Any) -> Any:
             # Traced while the model is in use, so the reference is alive.
-            return kind(alive())._differentiate(variables, images, request, index)
+            return kind(alive())._differentiate(variables, images, request, index, softened)
 
         return jax.jit(run)
 
-    def _differentiate(self, variables: Any, images: Any, request: Request, index: Any) -> Any:
+    def _differentiate(
+        self, variables: Any, images: Any, request: Request, index: Any, softened: Any
+    ) -> Any:
         """Inside jit: scores, classes, activations and gradients."""
         shapes, calls = self._shapes(variables, images, request)
         value: Any
         value, pull, captured = jax.vjp(
-            lambda deltas: self._forward(variables, images, request, deltas, calls),
+            lambda deltas: self._forward(variables, images, request, softened, deltas, calls),
             {name: jnp.zeros(s.shape, s.dtype) for name, s in shapes.items()}
             if request.gradients
             else {},
@@ -73,7 +77,7 @@ class JaxProbe(KerasProbe):
         )
         scores = None
         if request.function is not None:
-            directions = jnp.ones_like(value)[None]
+            directions = request.sign * jnp.ones_like(value)[None]
         else:
             scores = value
             xp = arrays.namespace(images)
@@ -102,14 +106,21 @@ class JaxProbe(KerasProbe):
                 captured[name] = output
                 return output
 
-            with self._tapped(request.layers, tap):
+            with self._tapped(request.layers, tap, None):
                 self._call_model(variables, images)
+            check_ran(request.layers, captured)
             return captured
 
         return jax.eval_shape(run, variables, images), calls
 
     def _forward(
-        self, variables: Any, images: Any, request: Request, deltas: Any, calls: dict[str, int]
+        self,
+        variables: Any,
+        images: Any,
+        request: Request,
+        softened: Any,
+        deltas: Any,
+        calls: dict[str, int],
     ) -> Any:
         captured: dict[str, Any] = {}
         seen: dict[str, int] = {}
@@ -121,15 +132,14 @@ class JaxProbe(KerasProbe):
             captured[name] = output
             return output
 
-        with self._tapped(request.layers, tap):
+        with self._tapped(request.layers, tap, softened):
             output = self._call_model(variables, images)
         if request.function is not None:
-            value = request.function(output)
-            check_function_result(value.shape, len(images))
+            output = request.function(output)
+            check_function_result(output, len(images))
         else:
-            check_scores_shape(output.shape, len(images))
-            value = output
-        return value.astype(jnp.float32), captured
+            check_output(output, len(images))
+        return output.astype(jnp.float32), captured
 
 
 def _fill(batch: Any, size: int) -> Any:

@@ -12,32 +12,39 @@ from limelight.probes.base import (
     Capture,
     Request,
     check_function_result,
-    check_scores_shape,
+    check_output,
+    check_ran,
     pick,
 )
-from limelight.probes.keras import Compiled, KerasProbe
+from limelight.probes.keras import KerasProbe, PerModel
 
-_compiled = Compiled()
+_compiled = PerModel()
 
 
 class TensorFlowProbe(KerasProbe):
     """The probe for Keras models on the TensorFlow backend."""
 
-    def _trace_run(self, images: Any) -> Any:
+    def _trace_run(self, images: Any) -> None:
         function = tf.function(self._run, autograph=False)
-        spec = tf.TensorSpec((1, *images.shape[1:]), images.dtype)
-        return function.get_concrete_function(spec).structured_outputs
+        function.get_concrete_function(tf.TensorSpec((1, *images.shape[1:]), images.dtype))
 
     def capture(self, images: Any, request: Request, index: Any) -> Capture:
+        softened = self._softened(images) if request.function is None else None
         shape = (None, *images.shape[1:])
         classes = None if index is None else index.shape[1]
         run = _compiled.get(
-            self, (request, shape, classes), lambda: self._build(request, shape, classes)
+            self, (request, shape, classes), lambda: self._build(request, shape, classes, softened)
         )
         given = () if index is None else (tf.constant(index, tf.int32),)
         return Capture(*run(images, *given))
 
-    def _build(self, request: Request, shape: tuple[int | None, ...], classes: int | None) -> Any:
+    def _build(
+        self,
+        request: Request,
+        shape: tuple[int | None, ...],
+        classes: int | None,
+        softened: Any,
+    ) -> Any:
         signature = [tf.TensorSpec(shape, tf.float32)]
         if classes is not None:
             signature.append(tf.TensorSpec((None, classes), tf.int32))
@@ -45,12 +52,12 @@ class TensorFlowProbe(KerasProbe):
 
         def run(images: Any, index: Any = None) -> Any:
             # Traced while the model is in use, so the reference is alive.
-            return kind(alive())._differentiate(images, request, index)
+            return kind(alive())._differentiate(images, request, index, softened)
 
         function = tf.function(run, input_signature=signature, autograph=False)
         return function.get_concrete_function()
 
-    def _differentiate(self, images: Any, request: Request, index: Any) -> Any:
+    def _differentiate(self, images: Any, request: Request, index: Any, softened: Any) -> Any:
         """In the graph: scores, classes, activations and gradients."""
         captured: dict[str, Any] = {}
         with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
@@ -61,17 +68,18 @@ class TensorFlowProbe(KerasProbe):
                 captured[name] = output
                 return output
 
-            with self._tapped(request.layers, tap):
+            with self._tapped(request.layers, tap, softened):
                 output = self._run(images)
+            check_ran(request.layers, captured)
             if request.function is not None:
-                value = tf.cast(request.function(output), tf.float32)
-                check_function_result(tuple(value.shape), None)
+                output = request.function(output)
+                check_function_result(output, None)
             else:
-                check_scores_shape(tuple(output.shape), None)
-                value = tf.cast(output, tf.float32)
+                check_output(output, None)
+            value = tf.cast(output, tf.float32)
         scores = None
         if request.function is not None:
-            directions = tf.ones_like(value)[None]
+            directions = request.sign * tf.ones_like(value)[None]
         else:
             scores = value
             index, directions = pick(arrays.keras_ops(), scores, index, request)

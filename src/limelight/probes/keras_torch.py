@@ -6,19 +6,24 @@ from typing import Any
 
 from limelight.probes.base import Capture, Request
 from limelight.probes.keras import KerasProbe
-from limelight.probes.torch import Tail, evaluating, without_graph
+from limelight.probes.torch_tail import Tail, evaluating, outside_inference, without_graph
 
 
 class KerasTorchProbe(KerasProbe):
     """The probe for Keras models on the torch backend."""
 
-    def _trace_run(self, images: Any) -> Any:
-        with without_graph():
-            return self._run(images)
+    def _trace_run(self, images: Any) -> None:
+        with without_graph(), evaluating(self.model):
+            self._run(images)
 
     def capture(self, images: Any, request: Request, index: Any) -> Capture:
+        softened = self._softened(images) if request.function is None else None
+
         def run(tail: Tail) -> Any:
-            with evaluating(self.model), self._tapped(request.layers, tail.record):
-                return self._run(images)
+            with (
+                evaluating(self.model),
+                self._tapped(request.layers, tail.record, softened),
+            ):
+                return self._run(outside_inference(images))
 
         return Tail.run(run, request, index, len(images), self.xp, self._channels_first)

@@ -9,27 +9,23 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import array_api_compat.torch
 import torch
 from torch import Tensor, nn
 
-from limelight.errors import ImageError, LayerNotFound, ModelError
-from limelight.probes.base import (
-    Capture,
-    Head,
-    LayerCall,
-    Request,
-    Trace,
-    check_function_result,
-    check_scores_shape,
-    pick,
-)
+from limelight.errors import ImageError, LayerNotFound
+from limelight.probes.base import Capture, Head, LayerCall, Request, Trace, refusal, shape_of
+from limelight.probes.torch_tail import Tail, evaluating, outside_inference, without_graph
 
-_ACTIVATIONS: dict[type[nn.Module], str] = {nn.Softmax: "softmax", nn.Sigmoid: "sigmoid"}
+_ACTIVATIONS: dict[type[nn.Module], str] = {
+    nn.Softmax: "softmax",
+    nn.LogSoftmax: "softmax",
+    nn.Sigmoid: "sigmoid",
+}
 
 # What a run has shown of a model, as long as the model lives and has the same modules.
 _traces: weakref.WeakKeyDictionary[nn.Module, tuple[Any, dict[Any, Trace]]] = (
@@ -145,14 +141,16 @@ class TorchProbe:
             return self.model(images)
         except torch.OutOfMemoryError:
             raise
-        except (RuntimeError, ValueError) as error:
-            raise ModelError(
-                f"the model cannot take images of shape {tuple(images.shape)}: "
-                f"{str(error).strip().partition(chr(10))[0]}"
-            ) from error
+        except (RuntimeError, ValueError, AssertionError) as error:
+            reason = str(error).strip().partition("\n")[0]
+            convolutions = (m for m in self._modules.values() if isinstance(m, nn.Conv2d))
+            expected = next((each.in_channels for each in convolutions), None)
+            raise refusal(images.shape, expected, images.shape[1], reason) from error
 
     def capture(self, images: Tensor, request: Request, index: Any) -> Capture:
-        softened = self.trace(images).last if self.activation(images) else None
+        softened = None
+        if request.function is None and self.activation(images) is not None:
+            softened = self.trace(images).last
 
         def run(tail: Tail) -> Any:
             with evaluating(self.model), ExitStack() as stack:
@@ -162,8 +160,7 @@ class TorchProbe:
                 if softened is not None:
                     handle = self._modules[softened].register_forward_hook(tail.give_logits)
                     stack.callback(handle.remove)
-                # Tensors made under inference_mode cannot enter autograd; copies can.
-                return self._run(images.clone() if images.is_inference() else images)
+                return self._run(outside_inference(images))
 
         return Tail.run(run, request, index, len(images), self.xp, _as_given)
 
@@ -213,160 +210,11 @@ class _Recorder:
         )
 
     def trace(self, output: Any) -> Trace:
-        shape = tuple(output.shape) if isinstance(output, Tensor) else ()
         innermost = (call.name for call in reversed(self._calls) if not call.container)
         last = next(innermost, None) if output is self._latest else None
-        return Trace(tuple(self._calls), shape, last)
-
-
-class Tail:
-    """What the target layers returned, and the graph from there to the output."""
-
-    def __init__(self, layers: Sequence[str], differentiate: bool) -> None:
-        self._layers = layers
-        self._differentiate = differentiate
-        self._owner = threading.get_ident()
-        self._captured: dict[str, Tensor] = {}
-
-    @classmethod
-    def run(
-        cls,
-        run: Callable[[Tail], Any],
-        request: Request,
-        index: Any,
-        batch: int,
-        xp: Any,
-        channels_first: Callable[[Any, Request], Any],
-    ) -> Capture:
-        """Run the model through `run`, which passes the layers' outputs to the tail it is given."""
-        tail = cls(request.layers, request.gradients)
-        with without_graph():
-            output = run(tail)
-            if tail._cut_short(output):
-                # Some of the model runs under a no_grad of its own, which switched gradients off
-                # again behind the layer. Within a graph from the start, they come back on.
-                tail = cls(request.layers, request.gradients)
-                with torch.enable_grad():
-                    output = run(tail)
-                    return tail._collect(output, request, index, batch, xp, channels_first)
-            return tail._collect(output, request, index, batch, xp, channels_first)
-
-    def hook(self, name: str) -> Any:
-        """A forward hook for the layer `name`."""
-
-        def forward_hook(module: nn.Module, args: Any, output: Any) -> Any:
-            return self.record(name, output)
-
-        return forward_hook
-
-    def give_logits(self, module: nn.Module, args: Any, output: Any) -> Any:
-        """A forward hook that takes an activation off: its input becomes its output."""
-        return args[0] if threading.get_ident() == self._owner else output
-
-    def record(self, name: str, output: Any) -> Any:
-        """Keep `output` as what `name` returned; what the model shall go on with is returned."""
-        if threading.get_ident() != self._owner or not isinstance(output, Tensor):
-            return output
-        if not self._differentiate:
-            # A following in-place layer would overwrite what was captured.
-            self._captured[name] = output.clone()
-            return output
-        if not self._captured or not output.requires_grad:  # it depends on no earlier target
-            output = output.detach().requires_grad_()
-            torch.set_grad_enabled(True)
-        self._captured[name] = output
-        return output.clone()
-
-    def _cut_short(self, output: Any) -> bool:
-        return (
-            self._differentiate
-            and bool(self._captured)
-            and isinstance(output, Tensor)
-            and not output.requires_grad
-        )
-
-    def _collect(
-        self,
-        output: Any,
-        request: Request,
-        index: Any,
-        batch: int,
-        xp: Any,
-        channels_first: Callable[[Any, Request], Any],
-    ) -> Capture:
-        for name in self._layers:
-            if name not in self._captured:
-                raise LayerNotFound(
-                    f"the layer {name!r} exists, but it did not run in the model's forward pass or "
-                    "returned more than one tensor"
-                )
-        scores = None
-        targets: list[tuple[Tensor, Tensor | None]]
-        if request.function is not None:
-            chosen = request.function(output)
-            check_function_result(tuple(chosen.shape), batch)
-            targets = [(chosen.float().sum(), None)]
-        else:
-            check_scores_shape(tuple(output.shape) if isinstance(output, Tensor) else (), batch)
-            logits = output.float()
-            scores = logits.detach()
-            with torch.no_grad():
-                if index is not None:
-                    index = torch.as_tensor(index, device=scores.device)
-                index, directions = pick(xp, scores, index, request)
-            targets = [(logits, directions[:, k]) for k in range(directions.shape[1])]
-        gradients = self._gradients(targets) if self._differentiate else {}
-        with torch.no_grad():
-            return Capture(
-                scores,
-                index,
-                {n: channels_first(self._captured[n].detach(), request) for n in self._layers},
-                {
-                    name: torch.stack([channels_first(each, request) for each in found], dim=1)
-                    for name, found in gradients.items()
-                },
-            )
-
-    def _gradients(
-        self, targets: Sequence[tuple[Tensor, Tensor | None]]
-    ) -> dict[str, list[Tensor]]:
-        leaves = [self._captured[name] for name in self._layers]
-        by_layer: dict[str, list[Tensor]] = {name: [] for name in self._layers}
-        for position, (value, direction) in enumerate(targets):
-            found: Sequence[Tensor | None] = [None] * len(leaves)
-            if value.requires_grad:  # otherwise no path leads from the layers to the output
-                found = torch.autograd.grad(
-                    value,
-                    leaves,
-                    grad_outputs=direction,
-                    retain_graph=position + 1 < len(targets),
-                    allow_unused=True,
-                )
-            for name, leaf, gradient in zip(self._layers, leaves, found, strict=True):
-                by_layer[name].append(torch.zeros_like(leaf) if gradient is None else gradient)
-        return by_layer
+        return Trace(tuple(self._calls), shape_of(output), last)
 
 
 def _as_given(output: Tensor, request: Request) -> Tensor:
     """A module's output as float32 (N, C, *spatial)."""
     return (output if request.reshape is None else request.reshape(output)).float()
-
-
-@contextmanager
-def without_graph() -> Iterator[None]:
-    """Record no graph until somebody asks for one, also inside a surrounding inference_mode."""
-    with torch.inference_mode(False), torch.no_grad():
-        yield
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Put the modules that are in training mode in evaluation mode, and back."""
-    training = [module for module in model.modules() if module.training]
-    for module in training:
-        module.training = False
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True
