@@ -12,7 +12,7 @@ from limelight.report.charts import BINS, histograms
 IOUS = st.lists(st.floats(0, 1), min_size=1, max_size=40)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=200)
 @given(IOUS, IOUS)
 def test_shares_means_and_hits(one: list[float], other: list[float]) -> None:
     bars = histograms({"one": one, "other": other})

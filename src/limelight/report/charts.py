@@ -41,7 +41,7 @@ def histograms(ious: dict[str, list[float]]) -> list[Histogram]:
     import numpy as np
 
     shares = {
-        name: np.histogram(values, bins=BINS, range=(0, 1))[0] / len(values)
+        name: np.histogram(values, bins=np.arange(BINS + 1) / BINS)[0] / len(values)
         for name, values in ious.items()
     }
     highest = max((float(share.max()) for share in shares.values()), default=1.0)
