@@ -7,8 +7,8 @@ folder with a manifest is complete.
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
+import zipfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from limelight.maps.result import Maps
 
+_MANIFEST = "manifest.json"
 _FIELDS = ("method", "layer", "class_names", "channels_last", "score")
 
 
@@ -34,32 +35,54 @@ def save_maps(maps: Maps, folder: str | Path, images: Any, overwrite: bool) -> P
     from limelight.maps.result import ARRAYS
 
     folder = Path(folder)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not overwrite:
-        raise RunError(f"{folder} exists already; give overwrite=True to replace it")
+    _check_free(folder, overwrite)
     pictures = _pictures(maps, images)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
-        new = Path(scratch) / "new"
-        new.mkdir()
-        arrays = {name: getattr(maps, name) for name in ARRAYS}
-        kept = {name: to_numpy(array) for name, array in arrays.items() if array is not None}
-        np.savez_compressed(new / "maps.npz", allow_pickle=False, **kept)
-        for name, picture in pictures.items():
-            Image.fromarray(picture).save(new / name)
-        manifest = {
-            "limelight": __version__,
-            **{name: getattr(maps, name) for name in _FIELDS},
-            "frames": [asdict(frame) for frame in maps.frames],
-            "classes": maps.names(),
-            "diagnosis": maps.diagnosis,
-            "pictures": list(pictures),
-        }
-        text = json.dumps(manifest, ensure_ascii=False, indent=1)
-        (new / "manifest.json").write_text(text, encoding="utf-8")
-        if folder.exists():
-            shutil.move(str(folder), str(Path(scratch) / "old"))
-        shutil.move(str(new), str(folder))
+    arrays = {name: getattr(maps, name) for name in ARRAYS}
+    kept: dict[str, Any] = {n: to_numpy(a) for n, a in arrays.items() if a is not None}
+    manifest = {
+        "limelight": __version__,
+        **{name: getattr(maps, name) for name in _FIELDS},
+        "frames": [asdict(frame) for frame in maps.frames],
+        "classes": maps.names(),
+        "diagnosis": maps.diagnosis,
+        "pictures": list(pictures),
+    }
+    text = json.dumps(manifest, ensure_ascii=False, indent=1)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
+            new = Path(scratch) / "new"
+            new.mkdir()
+            np.savez_compressed(new / "maps.npz", **kept)
+            for name, picture in pictures.items():
+                Image.fromarray(picture).save(new / name)
+            (new / _MANIFEST).write_text(text, encoding="utf-8")
+            _replace(folder, new, Path(scratch) / "old")
+    except OSError as error:
+        raise RunError(f"{folder} cannot be written: {error}") from error
     return folder
+
+
+def _check_free(folder: Path, overwrite: bool) -> None:
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    if not (folder / _MANIFEST).is_file():
+        raise RunError(f"{folder} exists and holds something else than maps; give another folder")
+    if not overwrite:
+        raise RunError(f"{folder} exists already; give overwrite=True to replace it")
+
+
+def _replace(folder: Path, new: Path, old: Path) -> None:
+    """Put `new` in the place of `folder`, which goes to `old`; or leave all as it is."""
+    if not folder.exists():
+        new.rename(folder)
+        return
+    folder.rename(old)
+    try:
+        new.rename(folder)
+    except OSError:
+        old.rename(folder)
+        raise
 
 
 def _pictures(maps: Maps, images: Any) -> dict[str, np.ndarray]:
@@ -91,14 +114,17 @@ def load_maps(folder: str | Path) -> Maps:
     from limelight.maps.result import ARRAYS, Maps
 
     folder = Path(folder)
-    path = folder / "manifest.json"
+    path = folder / _MANIFEST
     if not path.is_file():
-        raise RunError(f"{folder} holds no maps: it has no manifest.json, which `save` writes last")
-    manifest = json.loads(path.read_text(encoding="utf-8"))
-    with np.load(folder / "maps.npz", allow_pickle=False) as stored:
-        arrays = {name: stored.get(name) for name in ARRAYS}
-    frames = tuple(_frame(**frame) for frame in manifest["frames"])
-    fields = {name: manifest[name] for name in _FIELDS}
+        raise RunError(f"{folder} holds no maps: it has no {_MANIFEST}, which `save` writes last")
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        with np.load(folder / "maps.npz", allow_pickle=False) as stored:
+            arrays = {name: stored.get(name) for name in ARRAYS} | {"values": stored["values"]}
+        frames = tuple(_frame(**frame) for frame in manifest["frames"])
+        fields = {name: manifest[name] for name in _FIELDS}
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise RunError(f"{folder} holds no complete set of maps: {error}") from error
     if fields["class_names"] is not None:
         fields["class_names"] = tuple(fields["class_names"])
     return Maps(**arrays, frames=frames, **fields)

@@ -61,7 +61,7 @@ class Maps:
 
     def __getitem__(self, which: int | slice) -> Maps:
         """The maps of some of the images, or of one, as `Maps` with a first axis of its own."""
-        if isinstance(which, int):
+        if not isinstance(which, slice):
             start = range(len(self))[which]  # IndexError beyond the end, negatives from it
             which = slice(start, start + 1)
         arrays = {name: getattr(self, name) for name in ARRAYS}
@@ -317,7 +317,8 @@ class Maps:
         appears whole or not at all. Returns its path.
 
         Raises:
-            RunError: the folder exists and is not empty, and `overwrite` is False.
+            RunError: the folder exists and is not empty, and `overwrite` is False or there are no
+            maps in it; or it cannot be written.
         """
         from limelight.maps.keeping import save_maps
 
