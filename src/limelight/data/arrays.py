@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,19 +64,39 @@ def from_arrays(
             )
     rows = None if boxes is None else [_box_rows(b, i) for i, b in enumerate(boxes)]
 
-    def make(index: int) -> Example:
-        image = images[index]
+    loaded = Arrays(images, numbers, rows, masks, None if ids is None else list(ids))
+    return Dataset(name, count, loaded.example, class_names=class_names)
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """The arrays of a data set, checked; None for what is not known."""
+
+    images: Any
+    labels: np.ndarray | None
+    boxes: list[np.ndarray] | None
+    masks: Any
+    ids: list[str] | None
+
+    def example(self, index: int) -> Example:
+        """The example at a position."""
+        import numpy as np
+
+        image = self.images[index]
         size = getattr(image, "shape", None)
         return Example(
-            id=str(index) if ids is None else ids[index],
+            id=str(index) if self.ids is None else self.ids[index],
             image=image,
-            label=None if numbers is None else int(numbers[index]),
-            boxes=np.zeros((0, 4)) if rows is None else rows[index],
+            label=None if self.labels is None else int(self.labels[index]),
+            boxes=np.zeros((0, 4)) if self.boxes is None else self.boxes[index].copy(),
             size=None if size is None else (int(size[0]), int(size[1])),
-            load_mask=None if masks is None else lambda: np.asarray(masks[index]) > 0,
+            load_mask=None if self.masks is None else partial(self._mask, index),
         )
 
-    return Dataset(name, count, make, class_names=class_names)
+    def _mask(self, index: int) -> np.ndarray:
+        import numpy as np
+
+        return np.asarray(self.masks[index]) > 0
 
 
 def _box_rows(boxes: Any, index: int) -> np.ndarray:
@@ -95,7 +117,7 @@ def _box_rows(boxes: Any, index: int) -> np.ndarray:
     "arrays",
     title="arrays in memory, or a .npz file of them",
     expects=f"a dictionary, or a .npz file, with 'images' and any of {', '.join(_KEYS[1:])}",
-    recognizes=lambda path: path.suffix == ".npz" and "images" in _names(path),
+    recognizes=lambda path: path.suffix == ".npz" and "images" in array_names(path),
     takes=lambda source: isinstance(source, dict) and "images" in source,
 )
 def arrays(source: Path | dict[str, Any], split: str | None, problems: Problems) -> Dataset:
@@ -134,7 +156,7 @@ def load_npz(path: Path) -> dict[str, np.ndarray]:
         raise DatasetError(f"{path} is not a .npz file of plain arrays: {error}") from error
 
 
-def _names(path: Path) -> set[str]:
+def array_names(path: Path) -> set[str]:
     """The names in a .npz file, without reading its arrays; none where it is not one."""
     import zipfile
 

@@ -8,12 +8,13 @@ same scales as the digit, and one whole digit, the darkest or brightest thing in
 from __future__ import annotations
 
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from limelight.data.arrays import from_arrays
 from limelight.data.cache import cache_folder, written_atomically
-from limelight.data.dataset import Dataset, Example, Problems
+from limelight.data.dataset import Dataset, Problems
 from limelight.data.digit_drawing import COUNTS, SIZE, VERSION, draw
 from limelight.data.registry import choose_splits, reader
 from limelight.errors import DatasetError
@@ -65,30 +66,33 @@ def digits(
     names = choose_splits(split, tuple(COUNTS), "digits")
     counts = [COUNTS[name] if count is None else count for name in names]
     made = [_load(n, c, seed, cache) for n, c in zip(names, counts, strict=True)]
-    packed = np.concatenate([part["masks"] for part in made])
     ids = [f"{n}/{i:05d}" for n, c in zip(names, counts, strict=True) for i in range(c)]
-    plain = from_arrays(
+    dataset = from_arrays(
         np.concatenate([part["images"] for part in made]),
         np.concatenate([part["labels"] for part in made]),
         np.concatenate([part["boxes"] for part in made]),
+        PackedMasks(np.concatenate([part["masks"] for part in made])),
         class_names=[str(digit) for digit in range(10)],
+        name="digits",
         ids=ids,
     )
+    dataset.split, dataset.splits = split, tuple(COUNTS)
+    return dataset
 
-    def make(index: int) -> Example:
-        example = plain[index]
 
-        def mask() -> np.ndarray:
-            return np.unpackbits(packed[index], count=SIZE * SIZE).reshape(SIZE, SIZE) > 0
+@dataclass(frozen=True)
+class PackedMasks:
+    """Masks with eight pixels in a byte, (n, SIZE · SIZE / 8), unpacked one by one."""
 
-        return Example(
-            example.id, example.image, example.label, example.boxes, size=example.size,
-            entry=f"digits (seed {seed}), {example.id}", load_mask=mask,
-        )  # fmt: skip
+    packed: np.ndarray
 
-    return Dataset(
-        "digits", len(plain), make, class_names=plain.class_names, split=split, splits=tuple(COUNTS)
-    )
+    def __len__(self) -> int:
+        return len(self.packed)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        import numpy as np
+
+        return np.unpackbits(self.packed[index], count=SIZE * SIZE).reshape(SIZE, SIZE)
 
 
 def _load(split: str, count: int, seed: int, cache: bool) -> dict[str, np.ndarray]:

@@ -123,7 +123,7 @@ def _recognize(path: Path) -> Reader:
             "embedded data set"
         )
     with_layout = [r for r in list_readers() if r.recognizes is not None and r.recognizes(path)]
-    matches = [r for r in with_layout if not r.general] or with_layout
+    matches = [r for r in with_layout if r.general == min(m.general for m in with_layout)]
     if len(matches) == 1:
         return matches[0]
     if matches:

@@ -31,7 +31,7 @@ class Reader:
             nothing. Must be quick.
         takes: whether an object in memory is one that the reader reads; None where it reads files.
         needs_path: whether the path must be given and must exist.
-        general: whether its layout is so common that every other reader goes first.
+        general: 0 for a layout of its own; where several layouts fit, the least general is meant.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Reader:
     recognizes: Callable[[Path], bool] | None
     takes: Callable[[Any], bool] | None
     needs_path: bool
-    general: bool
+    general: int
 
     @property
     def options(self) -> dict[str, inspect.Parameter]:
@@ -58,7 +58,7 @@ def reader(
     recognizes: Callable[[Path], bool] | None = None,
     takes: Callable[[Any], bool] | None = None,
     needs_path: bool = True,
-    general: bool = False,
+    general: int = 0,
 ) -> Callable[[Callable[..., Dataset]], Callable[..., Dataset]]:
     """Declare the decorated function as the reader `name`; the rest is as in `Reader`."""
 
