@@ -77,8 +77,8 @@ def parse_target(target: Any, images: int, name_to_index: Callable[[str], int]) 
         raise TargetError(
             "the rows of target= have different lengths; (N, K) needs K classes for every image"
         ) from None
-    if given.dtype.kind in "UO" and all(isinstance(each, str) for each in given.flat):
-        given = np.vectorize(name_to_index, otypes=[np.int64])(given)
+    if given.dtype.kind == "U" or isinstance(target, list | tuple):
+        given = _without_names(np.asarray(target, dtype=object), given, name_to_index)
     if given.dtype.kind not in "iu":
         raise TargetError(
             f"target={target!r} is not a class: give an index, a class name, one per image, an "
@@ -101,3 +101,23 @@ def parse_target(target: Any, images: int, name_to_index: Callable[[str], int]) 
         f"target has the shape {given.shape}; for {images} images it is one class, ({images},), "
         f"({images}, K) or (1, K)"
     )
+
+
+def _without_names(
+    objects: np.ndarray, given: np.ndarray, name_to_index: Callable[[str], int]
+) -> np.ndarray:
+    """`given` with indices for the names among its elements, which are `objects`.
+
+    NumPy would make names of the numbers beside them, and numbers of truth values; those are left
+    to be refused.
+    """
+    import numpy as np
+
+    kinds = {type(each) for each in objects.flat}
+    if kinds & {bool, np.bool_}:
+        return objects
+    if not kinds & {str, np.str_}:
+        return given
+    return np.array(
+        [name_to_index(str(each)) if isinstance(each, str) else each for each in objects.flat]
+    ).reshape(objects.shape)
