@@ -12,7 +12,8 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
-from limelight.errors import ModelLoadError, did_you_mean, require
+from limelight.errors import ModelLoadError, did_you_mean
+from limelight.models.keras_backend import import_keras
 from limelight.models.preprocess import Preprocess
 
 NAMED: dict[str, dict[str, Any]] = {
@@ -147,7 +148,7 @@ def application_of(model_name: str) -> str | None:
 
 
 def _applications() -> dict[str, Any]:
-    keras = require("keras", "keras", "Keras models")
+    keras = import_keras()
     return {n: getattr(keras.applications, n) for n in dir(keras.applications) if n[0] != "_"}
 
 

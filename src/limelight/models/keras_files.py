@@ -11,6 +11,7 @@ from typing import Any
 
 from limelight.errors import ModelLoadError, require
 from limelight.models.conventions import application_of, keras_application
+from limelight.models.keras_backend import import_keras
 from limelight.models.metadata import Metadata
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
@@ -24,7 +25,7 @@ def read_model(path: Path) -> Any:
         ModelLoadError: the file is damaged, holds weights alone, or holds Python code (a Lambda
             layer), or layers that are not known here.
     """
-    keras = require("keras", "keras", "Keras models")
+    keras = import_keras()
     for class_name in _class_names(_config(path)):
         if class_name in ("Lambda", "__lambda__"):
             raise ModelLoadError(

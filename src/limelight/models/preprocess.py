@@ -95,10 +95,11 @@ class Preprocess:
         Raises:
             ImageError: the image cannot be read, or the user's function returns another shape.
         """
-        pixels, frame = self._fit(read(image))
-        return self._normalize(pixels), frame
+        pixels, frame = self.fit(read(image))
+        return self.normalize(pixels), frame
 
-    def _fit(self, image: Image.Image) -> tuple[np.ndarray, Frame]:
+    def fit(self, image: Image.Image) -> tuple[np.ndarray, Frame]:
+        """The geometry alone: RGB pixels at the model's size, uint8 (H, W, 3), and the frame."""
         import numpy as np
         from PIL import Image
 
@@ -134,20 +135,26 @@ class Preprocess:
         colour = tuple(min(max(round(255 * m), 0), 255) for m in means)
         return colour if len(colour) == 3 else colour * 3
 
-    def _normalize(self, pixels: np.ndarray) -> np.ndarray:
+    def normalize(self, pixels: np.ndarray) -> np.ndarray:
+        """RGB pixels at the model's size, uint8 (H, W, 3) or (N, H, W, 3), as the model takes them.
+
+        Raises:
+            ImageError: the user's function returns another shape.
+        """
         import numpy as np
 
         if self.function is not None:
+            if pixels.ndim == 4:
+                return np.stack([self.normalize(image) for image in pixels])
             return self._checked(self.function(pixels.copy()))
         if self.channels == "L":
-            from PIL import Image
-
-            pixels = np.asarray(Image.fromarray(pixels).convert("L"))[..., None]
-        mean, std = (np.asarray(v, np.float64) for v in (self.mean, self.std))
-        values = (pixels * (1 / (255 * std)) - mean / std).astype(np.float32)
+            pixels = _luma(pixels)
+        scale = (1 / (255 * np.asarray(self.std))).astype(np.float32)
+        shift = (np.asarray(self.mean) / np.asarray(self.std)).astype(np.float32)
+        values = pixels * scale - shift
         if self.channels == "BGR":
             values = values[..., ::-1]
-        return np.ascontiguousarray(values.transpose(2, 0, 1) if self.channels_first else values)
+        return np.ascontiguousarray(np.moveaxis(values, -1, -3) if self.channels_first else values)
 
     def _checked(self, result: Any) -> np.ndarray:
         import numpy as np
@@ -231,3 +238,11 @@ class Preprocess:
 def _one_of(name: str, value: Any, allowed: tuple[str, ...] | list[str]) -> None:
     if value not in allowed:
         raise ModelLoadError(f"{name} is one of {', '.join(allowed)}, not {value!r}")
+
+
+def _luma(pixels: np.ndarray) -> np.ndarray:
+    """RGB (…, 3) as one channel of grey (…, 1), with ITU-R 601-2 luma as Pillow computes it."""
+    import numpy as np
+
+    r, g, b = (pixels[..., i].astype(np.uint32) for i in range(3))
+    return ((19595 * r + 38470 * g + 7471 * b + 0x8000) >> 16).astype(np.uint8)[..., None]
