@@ -5,5 +5,19 @@ from __future__ import annotations
 from limelight.localization.foreground import RULES, Rule
 from limelight.localization.location import BOXES, locate
 from limelight.localization.normalization import NORMALIZERS, Normalizer, normalize
+from limelight.localization.threshold import Threshold
+from limelight.localization.tuning import GOALS, Tuner, tune
 
-__all__ = ["BOXES", "NORMALIZERS", "RULES", "Normalizer", "Rule", "locate", "normalize"]
+__all__ = [
+    "BOXES",
+    "GOALS",
+    "NORMALIZERS",
+    "RULES",
+    "Normalizer",
+    "Rule",
+    "Threshold",
+    "Tuner",
+    "locate",
+    "normalize",
+    "tune",
+]

@@ -44,8 +44,8 @@ def _declare(name: str, about: str, fraction: bool = False) -> Callable[[Cut], C
     return add
 
 
-def foreground(values: np.ndarray, threshold: float, rule: str) -> np.ndarray:
-    """Which pixels (H, W) of the map `values` (H, W) lie above the threshold; see `RULES`.
+def find_rule(rule: str, threshold: float) -> Rule:
+    """The rule of that name.
 
     Raises:
         MethodError: there is no such rule, or the threshold does not fit it.
@@ -57,7 +57,12 @@ def foreground(values: np.ndarray, threshold: float, rule: str) -> np.ndarray:
         raise MethodError(
             f"threshold {threshold} with rule {rule!r}, expected 0..1: {RULES[rule].about}"
         )
-    return values > RULES[rule].cut(values, threshold)
+    return RULES[rule]
+
+
+def foreground(values: np.ndarray, threshold: float, rule: str) -> np.ndarray:
+    """Which pixels (H, W) of the map `values` (H, W) lie above the threshold; see `find_rule`."""
+    return values > find_rule(rule, threshold).cut(values, threshold)
 
 
 @_declare("max", "a fraction of the map's maximum", fraction=True)

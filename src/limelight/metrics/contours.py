@@ -7,7 +7,8 @@ each of up to a thousand thresholds. Here all of them are done together, without
   bounding rectangle that of the component; or the border of a hole, a 4-connected component of
   the background that does not reach the outside. A hole's border runs on the foreground pixels
   around it, so that its rectangle is the hole's, one pixel larger on each side.
-- A foreground has holes where the graph of its runs of pixels has cycles (`pixel_runs.py`).
+- A foreground has holes where the graph of its runs of pixels (`localization.pixel_runs`) has
+  cycles.
 - The largest contour by `cv2.contourArea` is the outer border of a component that no other one
   encloses. Its polygon runs through pixel centres, so its area is that of the 2 × 2 blocks of
   pixels of the filled component: 1 for each whole block, ½ for each with three pixels. Of equal
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from limelight.metrics.pixel_runs import Components, Runs, components, runs_below
+from limelight.localization.pixel_runs import Components, Runs, components, runs_below
 
 if TYPE_CHECKING:
     import numpy as np
