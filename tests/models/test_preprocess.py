@@ -44,9 +44,25 @@ def test_order_and_place_of_the_channels() -> None:
     np.testing.assert_array_equal(bgr, base[..., ::-1])
     np.testing.assert_array_equal(first, np.moveaxis(base, -1, 0))
     grey, _ = Preprocess((6, 7), channels="L")(image)
-    luma = image @ [0.299, 0.587, 0.114] / 255  # ITU-R 601-2, Pillow's
-    np.testing.assert_allclose(grey[..., 0], luma, atol=1 / 255)
+    luma = np.asarray(Image.fromarray(image).convert("L")) / 255
+    np.testing.assert_allclose(grey[..., 0], luma, atol=1e-6)
     assert grey.shape == (6, 7, 1)
+    every = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
+    np.testing.assert_array_equal(
+        np.rint(255 * Preprocess((300, 400), channels="L").normalize(every)[..., 0]),
+        np.asarray(Image.fromarray(every).convert("L")),
+    )
+
+
+@pytest.mark.parametrize("function", [None, lambda pixels: pixels / 51.0])
+@pytest.mark.parametrize("first", [False, True])
+def test_a_batch_is_normalized_as_its_images(function: object, first: bool) -> None:
+    if function is not None and first:
+        function = lambda pixels: pixels.transpose(2, 0, 1) / 51.0  # noqa: E731
+    preprocess = Preprocess((6, 7), **IMAGENET, channels_first=first, function=function)
+    images = np.stack([picture(6, 7, seed) for seed in range(3)])
+    one_by_one = np.stack([preprocess(image)[0] for image in images])
+    np.testing.assert_array_equal(preprocess.normalize(images), one_by_one)
 
 
 def test_squash_is_a_resize_by_pillow() -> None:
