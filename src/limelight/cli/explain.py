@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from limelight.cli import options
-from limelight.errors import ImageError, LimelightError, ModelError
+from limelight.errors import DatasetError, ImageError, LimelightError, ModelError
 
 if TYPE_CHECKING:
     from limelight.explainer import Explainer
@@ -18,8 +20,13 @@ if TYPE_CHECKING:
 
 
 def command(
-    images: Annotated[list[Path], typer.Argument(help="Photographs.")],
     model: options.Model,
+    images: Annotated[list[Path] | None, typer.Argument(help="Photographs.")] = None,
+    data: options.Data = None,
+    split: options.Split = None,
+    index: Annotated[
+        list[int] | None, typer.Option(help="Which items of --data, from 0. Repeatable.")
+    ] = None,
     arch: options.Arch = None,
     preprocess: options.Preprocess = "auto",
     size: options.Size = None,
@@ -43,6 +50,7 @@ def command(
 ) -> None:
     """Explain photographs: for each an overlay PNG, the map as NPZ, and JSON with box and class.
 
+    With --data DATASET --index 7 an item of a data set, its true class beside the predicted one.
     Exit code 1 where some of several images could not be explained; they are listed at the end.
     """
     from limelight.explainer import Explainer
@@ -62,54 +70,98 @@ def command(
     }
     writer = _Writer(out, threshold, alpha, colormap)
     rows, failed = [], []
-    stems = dict(zip(map(id, images), options.unique_stems(images), strict=True))
-    for start in range(0, len(images), batch_size):
-        for path, found in _explained(explainer, images[start : start + batch_size], asked):
+    items = [*_photographs(images or []), *_examples(data, split, index or [])]
+    if not items:
+        raise ImageError("there is nothing to explain: give photographs, or --data and --index")
+    for start in range(0, len(items), batch_size):
+        for item, found in _explained(explainer, items[start : start + batch_size], asked):
             if isinstance(found, LimelightError):
-                failed.append((path, found))
+                failed.append((item, found))
                 continue
-            row = writer.write(stems[id(path)], path, found)
+            row = writer.write(item, found)
             rows.append(row)
             if not as_json:
                 _tell(row)
     if as_json:
-        errors = [{"image": str(path), "error": str(error)} for path, error in failed]
+        errors = [{"image": item.name, "error": str(error)} for item, error in failed]
         typer.echo(json.dumps([*rows, *errors], ensure_ascii=False, indent=1))
     if failed:
-        if len(failed) == len(images) == 1:
+        if len(failed) == len(items) == 1:
             raise failed[0][1]
-        typer.echo(f"{len(failed)} of {len(images)} images could not be explained:", err=True)
-        for path, error in failed:
-            typer.echo(f"  {path}: {error}", err=True)
+        typer.echo(f"{len(failed)} of {len(items)} images could not be explained:", err=True)
+        for item, error in failed:
+            typer.echo(f"  {item.name}: {error}", err=True)
         raise typer.Exit(1 if rows else 2)
 
 
-def _explained(
-    explainer: Explainer, paths: list[Path], asked: dict[str, Any]
-) -> Iterator[tuple[Path, list[Maps] | LimelightError]]:
-    """Each image with its maps, or with the reason why there are none."""
+@dataclass
+class _Item:
+    """An image to explain: how its files are called, what it is called, and how it is read."""
+
+    stem: str
+    name: str
+    read: Callable[[], Any]
+    true_class: str | None = None
+    picture: Any = None
+
+
+def _photographs(paths: list[Path]) -> list[_Item]:
     from limelight.images import read
 
-    pictures: dict[int, Any] = {}
-    for i, path in enumerate(paths):
+    stems = options.unique_stems(paths)
+    return [
+        _Item(stem, str(path), partial(read, path)) for stem, path in zip(stems, paths, strict=True)
+    ]
+
+
+def _examples(data: str | None, split: str | None, indices: list[int]) -> list[_Item]:
+    if data is None:
+        if indices:
+            raise DatasetError("--index chooses items of a data set: give --data too")
+        return []
+    from limelight.data import open
+
+    dataset = open(data, split)
+    outside = [index for index in indices if not 0 <= index < len(dataset)]
+    if outside or not indices:
+        asked = f"--index {outside[0]}" if outside else "no --index"
+        raise DatasetError(f"{asked} for {data}, which has the items 0 to {len(dataset) - 1}")
+    names = dataset.class_names
+    items = []
+    for index in indices:
+        example = dataset[index]
+        true_class = None
+        if example.label is not None:
+            true_class = str(example.label) if names is None else names[example.label]
+        items.append(_Item(f"{dataset.name}-{index}", example.id, example.read, true_class))
+    return items
+
+
+def _explained(
+    explainer: Explainer, items: list[_Item], asked: dict[str, Any]
+) -> Iterator[tuple[_Item, list[Maps] | LimelightError]]:
+    """Each item with its maps, or with the reason why there are none."""
+    readable = []
+    for item in items:
         try:
-            pictures[i] = read(path)
+            item.picture = item.picture or item.read()
+            readable.append(item)
         except ImageError as error:
-            yield path, error
-    if not pictures:
+            yield item, error
+    if not readable:
         return
     try:
-        found = _flat(explainer(list(pictures.values()), **asked))
+        found = _flat(explainer([item.picture for item in readable], **asked))
     except (ImageError, ModelError) as error:
-        if len(pictures) == 1:
-            yield paths[next(iter(pictures))], error
+        if len(readable) == 1:
+            yield readable[0], error
             return
         # One image in the batch is at fault: by itself it harms no other.
-        for i in pictures:
-            yield from _explained(explainer, [paths[i]], asked)
+        for item in readable:
+            yield from _explained(explainer, [item], asked)
         return
-    for at, i in enumerate(pictures):
-        yield paths[i], [maps[at] for maps in found]
+    for at, item in enumerate(readable):
+        yield item, [maps[at] for maps in found]
 
 
 def _flat(found: Any) -> list[Maps]:
@@ -125,7 +177,7 @@ class _Writer:
     def __init__(self, out: Path, threshold: float, alpha: float, colormap: str) -> None:
         self._out, self._threshold, self._alpha, self._colormap = out, threshold, alpha, colormap
 
-    def write(self, stem: str, path: Path, found: list[Maps]) -> dict[str, Any]:
+    def write(self, item: _Item, found: list[Maps]) -> dict[str, Any]:
         """Overlay PNGs, one NPZ for each map, and one JSON for the image; the row of the JSON."""
         self._out.mkdir(parents=True, exist_ok=True)
         several_layers = len({(maps.method, maps.layer) for maps in found}) > len(
@@ -133,24 +185,27 @@ class _Writer:
         )
         results: list[dict[str, Any]] = []
         for maps in found:
-            name = f"{stem}.{maps.method}"
+            name = f"{item.stem}.{maps.method}"
             if several_layers:
                 name += "." + maps.layer.replace("/", "-")
-            results += self._results(name, path, maps)
+            results += self._results(name, item.picture, maps)
         height, width = found[0].frames[0].original_size
-        row = {"image": str(path), "width": width, "height": height, "results": results}
+        row: dict[str, Any] = {"image": item.name, "width": width, "height": height}
+        if item.true_class is not None:
+            row["true class"] = item.true_class
+        row["results"] = results
         text = json.dumps(row, ensure_ascii=False, indent=1)
-        (self._out / f"{stem}.json").write_text(text, encoding="utf-8")
+        (self._out / f"{item.stem}.json").write_text(text, encoding="utf-8")
         return row
 
-    def _results(self, name: str, path: Path, maps: Maps) -> Iterator[dict[str, Any]]:
+    def _results(self, name: str, picture: Any, maps: Maps) -> Iterator[dict[str, Any]]:
         import numpy as np
         from PIL import Image
 
         from limelight.arrays import to_numpy
 
         np.savez_compressed(self._out / f"{name}.npz", values=maps.numpy()[0])
-        overlays = maps.overlay([path], self._alpha, self._colormap)[0]
+        overlays = maps.overlay([picture], self._alpha, self._colormap)[0]
         boxes = maps.boxes(self._threshold)[0]
         target = np.atleast_1d(to_numpy(maps.target)[0])
         probability = np.atleast_1d(to_numpy(maps.probability)[0])
@@ -160,8 +215,8 @@ class _Writer:
             overlays, boxes, diagnosis = overlays[None], boxes[None], [diagnosis]
         names = maps.names()[0]
         for k, index in enumerate(target):
-            picture = f"{name}.png" if len(target) == 1 else f"{name}.{index}.png"
-            Image.fromarray(overlays[k]).save(self._out / picture)
+            file = f"{name}.png" if len(target) == 1 else f"{name}.{index}.png"
+            Image.fromarray(overlays[k]).save(self._out / file)
             yield {
                 "method": maps.method,
                 "layer": maps.layer,
@@ -171,13 +226,14 @@ class _Writer:
                 "score": round(float(scores[index]), 6),
                 "box": None if np.isnan(boxes[k]).any() else [round(float(x), 2) for x in boxes[k]],
                 "diagnosis": diagnosis[k],
-                "overlay": str(self._out / picture),
+                "overlay": str(self._out / file),
                 "map": str(self._out / f"{name}.npz"),
             }
 
 
 def _tell(row: dict[str, Any]) -> None:
     """One plain line for each map."""
+    truth = f" (true: {row['true class']})" if "true class" in row else ""
     for result in row["results"]:
         box = (
             "no box"
@@ -185,8 +241,8 @@ def _tell(row: dict[str, Any]) -> None:
             else "box " + " ".join(f"{x:g}" for x in result["box"])
         )
         typer.echo(
-            f"{row['image']}  {result['name']} ({result['class']}) "
-            f"{100 * result['probability']:.1f} %  {result['method']} at {result['layer']}  {box}  "
+            f"{row['image']}  {result['name']} ({result['class']})"
+            f"{truth} {100 * result['probability']:.1f} %  {result['method']} at {result['layer']}  {box}  "
             f"{result['overlay']}"
         )
         if result["diagnosis"]:

@@ -58,6 +58,11 @@ TargetClass = Annotated[
         "class if absent.",
     ),
 ]
+Data = Annotated[
+    str | None,
+    typer.Option(help='A data set: a path, "reader:/path", or digits; see `limelight data`.'),
+]
+Split = Annotated[str | None, typer.Option(help="A split of the data set.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
