@@ -79,6 +79,7 @@ def command(
                 failed.append((item, found))
                 continue
             row = writer.write(item, found)
+            item.picture = None  # many photographs would fill the memory
             rows.append(row)
             if not as_json:
                 _tell(row)
@@ -235,15 +236,14 @@ def _tell(row: dict[str, Any]) -> None:
     """One plain line for each map."""
     truth = f" (true: {row['true class']})" if "true class" in row else ""
     for result in row["results"]:
-        box = (
-            "no box"
-            if result["box"] is None
-            else "box " + " ".join(f"{x:g}" for x in result["box"])
-        )
-        typer.echo(
-            f"{row['image']}  {result['name']} ({result['class']})"
-            f"{truth} {100 * result['probability']:.1f} %  {result['method']} at {result['layer']}  {box}  "
-            f"{result['overlay']}"
-        )
+        box = result["box"]
+        parts = [
+            row["image"],
+            f"{result['name']} ({result['class']}){truth} {100 * result['probability']:.1f} %",
+            f"{result['method']} at {result['layer']}",
+            "no box" if box is None else "box " + " ".join(f"{x:g}" for x in box),
+            result["overlay"],
+        ]
+        typer.echo("  ".join(parts))
         if result["diagnosis"]:
             typer.echo(f"  note: {result['diagnosis']}")
