@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -123,6 +124,8 @@ def test_all_splits_follow_one_another_and_ids_are_unique() -> None:
     assert both.splits == ("train", "validation", "test")
     assert len({e.id for e in both}) == 60
     assert both[45].id == "test/00005"
+    sent = pickle.loads(pickle.dumps(both))[45]
+    np.testing.assert_array_equal(sent.mask, both[45].mask)
     one = limelight.data.open("digits", split="test", count=20)[5]
     np.testing.assert_array_equal(both[45].image, one.image)
 

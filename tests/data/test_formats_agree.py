@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import pickle
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -157,6 +158,8 @@ def test_what_was_written_is_read(kind: str, made: list[Picture]) -> None:
         dataset = limelight.data.open(f"{name}:{root}")
         check(dataset, made, rounding=1e-9 if name == "yolo" else 0)
         assert f"read as {name}:" in str(limelight.data.open(root).recognized)
+        elsewhere = pickle.loads(pickle.dumps(dataset))  # as a worker process gets it
+        assert [e.boxes.tolist() for e in elsewhere] == [e.boxes.tolist() for e in dataset]
         by_class = limelight.data.open(f"{name}:{root}?per=class")
         expected = [
             (f"{i}.jpg", c, [list(b[:4]) for b in boxes if b[4] == c])

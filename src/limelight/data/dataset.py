@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,6 +92,24 @@ class Example:
     def ignore(self) -> np.ndarray | None:
         """The pixels that no score counts, (H, W) bool; None where there are none."""
         return None if self.load_ignore is None else self.load_ignore()
+
+    def measure(self) -> tuple[int, int]:
+        """(height, width) of the upright image, from the file's header where it is a file.
+
+        Raises:
+            ImageError, DatasetError: as `read`; a truncated file is not noticed.
+        """
+        from limelight.data.header import upright_size
+
+        if isinstance(self.image, str | Path | bytes):
+            source = io.BytesIO(self.image) if isinstance(self.image, bytes) else Path(self.image)
+            try:
+                return upright_size(source)
+            except ImageError as error:
+                raise ImageError(f"{error} ({self.entry or self.id})") from error
+        shape = getattr(self.image, "shape", None)
+        width, height = self.read().size if shape is None else (shape[1], shape[0])
+        return int(height), int(width)
 
     def read(self) -> Image.Image:
         """The image as upright 8-bit RGB.
@@ -190,20 +209,13 @@ class Dataset(Sequence[Example]):
 
         Without `decode` only the images' headers are read: quick, but blind to truncated files.
         """
-        from limelight.data.header import upright_size
-
         found = []
         for index in self._indices:
-            entry = ""
             try:
                 example = self._make(int(index))
-                if decode:
-                    example.read()
-                elif isinstance(example.image, Path):
-                    entry = f" ({example.entry or example.id})"
-                    upright_size(example.image)
+                _ = example.read() if decode else example.measure()
             except LimelightError as error:
-                found.append(Problem(self.name, None, f"{error}{entry}"))
+                found.append(Problem(self.name, None, str(error)))
         return found
 
     def __repr__(self) -> str:

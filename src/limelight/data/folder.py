@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from limelight.boxes import FORMATS
+from limelight.data.csv_lines import Lines, check_format, corners_of
 from limelight.data.dataset import Dataset, Problems
 from limelight.data.files import holds_images, image_files, split_folders, subfolders
-from limelight.data.manifest import Lines, check_format, corners_of
 from limelight.data.registry import choose_splits, reader
 from limelight.data.table import Rows
 from limelight.errors import DatasetError

@@ -35,6 +35,7 @@ def upright_frame(source: Path | BinaryIO) -> Frame:
     except FileNotFoundError as error:
         raise ImageError(f"there is no file {source}") from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        raise ImageError(f"{source} cannot be read as an image: {error}") from error
+        name = source if isinstance(source, Path) else "the image"
+        raise ImageError(f"{name} cannot be read as an image: {error}") from error
     frame = Frame.identity((height, width))
     return frame.orient(orientation) if orientation in range(2, 9) else frame

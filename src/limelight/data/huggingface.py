@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from limelight.boxes import convert
+from limelight.data.csv_lines import check_format
 from limelight.data.dataset import Dataset, Example, Problems
 from limelight.data.header import upright_size
-from limelight.data.manifest import check_format
 from limelight.data.registry import choose_splits, reader
 from limelight.errors import DatasetError, require
 
