@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
-def in_torch(model: Any) -> nn.Module:
+def in_torch(model: Any) -> FromKeras:
     """`model` as an `nn.Module` on (N, C, H, W) whose paths are the Keras layers' names.
 
     It returns logits: the final softmax is left out.
@@ -32,8 +32,13 @@ class FromKeras(nn.Module):
         self.first = model.layers[0].name
 
     def forward(self, images: Tensor) -> Tensor:
-        values = {self.first: images}
-        for name, parents in self.steps:
+        return self.run_after(self.first, images)
+
+    def run_after(self, layer: str, output: Tensor) -> Tensor:
+        """The logits from the output of `layer`, which all later ones must come from."""
+        names = [self.first, *(name for name, _ in self.steps)]
+        values = {layer: output}
+        for name, parents in self.steps[names.index(layer) :]:
             values[name] = self.get_submodule(name)(*(values[parent] for parent in parents))
         return values[self.steps[-1][0]]
 

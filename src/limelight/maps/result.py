@@ -75,10 +75,10 @@ class Maps:
     # -- numbers ------------------------------------------------------------------------------
 
     def numpy(self) -> np.ndarray:
-        """The raw values on the host, float32, in the shape of `values`."""
+        """The raw values on the host, float32, in the shape of `values`; a copy of your own."""
         import numpy as np
 
-        return to_numpy(self.values).astype(np.float32, copy=False)
+        return to_numpy(self.values).astype(np.float32)
 
     def normalized(self, how: str = "max") -> Any:
         """The values in 0..1, each map by itself, in the shape and type of `values`.

@@ -1,0 +1,3 @@
+from oracles.fixtures import framework, fresh, small, subject
+
+__all__ = ["framework", "fresh", "small", "subject"]
