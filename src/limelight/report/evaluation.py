@@ -1,0 +1,144 @@
+"""An evaluation as a report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from limelight.errors import RunError
+from limelight.report.contents import Item, Report, Score
+
+if TYPE_CHECKING:
+    from limelight.frames import Frame
+    from limelight.runs import Evaluation, Line, Row
+
+
+def report_of(
+    evaluation: Evaluation,
+    title: str,
+    *,
+    images: int = 24,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Report:
+    """The report of an evaluation: its table, its best, worst and some other cases.
+
+    Args:
+        evaluation: whose data set is at hand, for the pictures.
+        title: of the page.
+        images: how many images are shown: a quarter of them the best ones of the leading method, a
+            quarter the worst, the others evenly spread between.
+        settings: what produced the numbers, in groups; the evaluation's own as default.
+
+    Raises:
+        RunError: the evaluation has no data set to read images from.
+    """
+    if evaluation.dataset is None:
+        raise RunError("the evaluation has no data set at hand to show images of")
+    ranked = evaluation.ranked()
+    chosen = _spread(ranked or evaluation.scored, images)
+    lines = evaluation.table()
+    return Report(
+        title=title,
+        summary=_summary(evaluation, lines),
+        table=[_score(evaluation, line) for line in lines if "mean-iou" in line.results],
+        items=[_item(evaluation, row) for row in chosen],
+        settings=settings or {"evaluation": evaluation.settings or {}},
+        ious={line.name: _ious(ranked, line.name) for line in lines} if ranked else {},
+        lead=evaluation.lead if ranked else None,
+    )
+
+
+def _spread(rows: Sequence[Row], count: int) -> list[Row]:
+    """The first and the last quarter of `count` rows, and the rest from all over between."""
+    if len(rows) <= count:
+        return list(rows)
+    quarter = count // 4
+    middle = rows[quarter : len(rows) - quarter]
+    wanted = count - 2 * quarter
+    between = [middle[i * len(middle) // wanted] for i in range(wanted)]
+    return [*rows[:quarter], *between, *rows[len(rows) - quarter :]]
+
+
+def _ious(rows: Sequence[Row], name: str) -> list[float]:
+    values = [row.found[name].iou for row in rows]
+    return [value for value in values if value is not None]
+
+
+def _summary(evaluation: Evaluation, lines: Sequence[Line]) -> str:
+    good, bad = len(evaluation.scored), len(evaluation.errors)
+    parts = [f"{good:,} images of {evaluation.data}"]
+    if bad:
+        parts[0] += f" ({bad:,} more could not be read or explained)"
+    if evaluation.accuracy is not None:
+        parts.append(f"{evaluation.accuracy.value:.1%} of them classified rightly")
+    means = {
+        line.name: line.results["mean-iou"].value for line in lines if "mean-iou" in line.results
+    }
+    if means:
+        lead = evaluation.lead
+        words = f"{lead} finds the object best, with a mean IoU of {means[lead]:.3f}"
+        others = [name for name in evaluation.baselines if name in means]
+        if others:
+            best = max(others, key=means.__getitem__)
+            words += f"; the better baseline, {best}, has {means[best]:.3f}"
+        parts.append(words)
+    return ", ".join(parts[:2]) + (f". {parts[2]}" if len(parts) > 2 else "") + "."
+
+
+def _score(evaluation: Evaluation, line: Line) -> Score:
+    results = line.results
+    located = results.get("gt-known", results.get("localized"))
+    pointing, mean = results.get("pointing-game"), results["mean-iou"]
+    return Score(
+        name=line.name,
+        mean_iou=mean.value,
+        interval=mean.interval,
+        gt_known=None if located is None else located.value,
+        pointing_game=None if pointing is None else pointing.value,
+        accuracy=None if evaluation.accuracy is None else evaluation.accuracy.value,
+        threshold=None if line.name == "whole-image" or line.cut is None else line.cut.threshold,
+        baseline=line.baseline,
+    )
+
+
+def _item(evaluation: Evaluation, row: Row) -> Item:
+    import numpy as np
+
+    from limelight.localization import normalize
+    from limelight.runs.scoring import resized
+
+    assert evaluation.dataset is not None and row.frame is not None
+    names = evaluation.methods
+    maps = {}
+    for name in names:
+        values = evaluation.map(row, name)
+        if values is not None:
+            small = normalize(values[0], evaluation.cuts[name].normalizer)
+            maps[name] = np.clip(resized(small, values[1]), 0, 1)
+    true, known = evaluation.true_name(row), row.predicted is not None
+    return Item(
+        id=row.id,
+        image=np.asarray(evaluation.dataset[row.index].read()),
+        label=true if known else None,
+        predicted=(evaluation.class_name(row.predicted) if known else true) or "",
+        probability=row.probability,
+        true_boxes=row.boxes,
+        maps=maps,
+        boxes={name: row.found[name].box for name in names},
+        iou={
+            name: value
+            for name in (*names, *evaluation.baselines)
+            if (value := row.found[name].iou) is not None
+        },
+        seen=_seen(row.frame),
+    )
+
+
+def _seen(frame: Frame) -> tuple[float, ...] | None:
+    """x0, y0, x1, y1 of what the model has seen of the image; None for all of it."""
+    high, wide = frame.input_size
+    height, width = frame.original_size
+    x0, y0, x1, y1 = frame.to_original([0, 0, wide, high]).tolist()
+    if x0 <= 0.5 and y0 <= 0.5 and x1 >= width - 0.5 and y1 >= height - 0.5:
+        return None
+    return max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)

@@ -1,0 +1,84 @@
+"""How the maps of each method are cut into foreground and background."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from limelight.errors import MethodError, did_you_mean
+
+if TYPE_CHECKING:
+    from limelight.localization import Threshold
+
+    Thresholds = float | Threshold | Mapping[str, float | Threshold]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A threshold and what it means.
+
+    Attributes:
+        threshold: what the foreground exceeds, as `rule` reads it.
+        rule: a name from `limelight.localization.RULES`.
+        normalizer: what is done to the map before; a name from its `NORMALIZERS`.
+        origin: where the threshold comes from, in words.
+    """
+
+    threshold: float
+    rule: str = "max"
+    normalizer: str = "max"
+    origin: str = "given"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+
+def cut_of(threshold: float | Threshold, normalizer: str = "max") -> Cut:
+    """The cut of a number, a fraction of the maximum, or of a tuned threshold.
+
+    Raises:
+        MethodError: an unknown normalizer, or a number outside 0..1.
+    """
+    from limelight.localization import NORMALIZERS, Threshold
+
+    if isinstance(threshold, Threshold):
+        origin = f"tuned on {threshold.images} images of {threshold.data or 'a validation split'}"
+        return Cut(threshold.value, threshold.rule, threshold.normalizer, origin)
+    if normalizer not in NORMALIZERS:
+        raise MethodError(
+            f"there is no normalizer {normalizer!r}"
+            f"{did_you_mean(str(normalizer), NORMALIZERS) or f'; there are {list(NORMALIZERS)}'}"
+        )
+    if not isinstance(threshold, int | float) or not 0 <= threshold < 1:
+        raise MethodError(f"threshold {threshold!r}, expected a fraction of the maximum, 0 to 1")
+    return Cut(float(threshold), "max", normalizer)
+
+
+def cuts_by_name(
+    thresholds: Thresholds,
+    normalizer: str,
+    methods: Sequence[str],
+    baselines: Sequence[str] = (),
+) -> dict[str, Cut]:
+    """The cut of each method, and of those baselines for which a threshold was tuned.
+
+    Args:
+        thresholds: one for all methods, or one by name of method or baseline.
+        normalizer: that goes with plain numbers.
+        methods: names that must have a cut.
+        baselines: names that may have one; a single threshold for all is not meant for them.
+
+    Raises:
+        MethodError: as `cut_of`, or a method has no threshold.
+    """
+    if not isinstance(thresholds, Mapping):
+        return dict.fromkeys(methods, cut_of(thresholds, normalizer))
+    for name in methods:
+        if name not in thresholds:
+            raise MethodError(
+                f"there is no threshold for {name!r}; there are some for {', '.join(thresholds)}"
+            )
+    wanted = [*methods, *(name for name in baselines if name in thresholds)]
+    return {name: cut_of(thresholds[name], normalizer) for name in wanted}

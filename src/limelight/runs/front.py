@@ -1,0 +1,181 @@
+"""The front door: evaluate methods, or tune their thresholds, on a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from limelight.runs.cuts import Cut, cuts_by_name
+from limelight.runs.evaluating import Evaluator
+from limelight.runs.evaluation import Evaluation
+from limelight.runs.explaining import Explaining
+from limelight.runs.labels import match_labels
+from limelight.runs.metric_rows import scorers
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from limelight.data import Dataset
+    from limelight.frames import Size
+    from limelight.localization import Threshold
+    from limelight.models import Classifier
+    from limelight.runs.cuts import Thresholds
+    from limelight.runs.labels import ClassMap
+
+Progress = Callable[[int, int], None]
+"""Called with how many images are done, and how many there are."""
+
+
+def evaluate_methods(
+    classifier: Classifier | None,
+    dataset: Dataset,
+    methods: Sequence[str] = (),
+    *,
+    target: str = "true",
+    thresholds: Thresholds = 0.2,
+    normalizer: str = "max",
+    layer: Any = None,
+    options: Mapping[str, Any] | None = None,
+    maps: Mapping[str, Path] | None = None,
+    batch_size: int = 32,
+    class_map: ClassMap | None = None,
+    max_box_acc: bool = True,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Explain every image of a data set by several methods, in one pass, and score their boxes.
+
+    Nothing is written; see `limelight.runs.evaluate` for runs that are kept and resumed.
+
+    Args:
+        classifier: from `limelight.load`; None where all maps are made elsewhere.
+        dataset: from `limelight.data.open`. An image that cannot be read or explained becomes a
+            row with its error.
+        methods: names from `limelight.list_methods()`.
+        target: "true" explains the class that the data set gives an image, "predicted" the one
+            that the model gives it.
+        thresholds: a fraction of the map's maximum, a tuned `Threshold`, or one of them by method;
+            with one for "centre-box" that baseline is cut there, otherwise at its best on these
+            images.
+        normalizer: of the maps where a threshold is a plain number.
+        layer: as for `limelight.explain`; one layer.
+        options: of the methods.
+        maps: by name, folders of maps made elsewhere, ``<id>.npy`` of any resolution.
+        batch_size: how many images pass through the model at a time.
+        class_map: which class of the model a class of the data set is; see `match_labels`.
+        max_box_acc: whether to score MaxBoxAcc as well, which takes longer than all the rest.
+        progress: called with how many images are done, and how many there are.
+
+    Raises:
+        LimelightError: what does not fit, in one sentence.
+    """
+    explaining = make_explaining(
+        classifier, dataset, methods, target, layer, options, maps, batch_size, class_map
+    )
+    evaluator = Evaluator(
+        explaining,
+        make_cuts(thresholds, normalizer, [*methods, *(maps or {})]),
+        metric_names(max_box_acc),
+    )
+    rows = []
+    for row in evaluator.rows(dataset, range(len(dataset))):
+        rows.append(row)
+        if progress is not None:
+            progress(len(rows), len(dataset))
+    return Evaluation(
+        data=dataset.name,
+        rows=rows,
+        methods=(*methods, *(maps or {})),
+        cuts=evaluator.cuts,
+        layers=explaining.layers,
+        target=target,
+        metrics=metric_names(max_box_acc),
+        class_names=None if classifier is None else classifier.class_names,
+        label_names=dataset.class_names,
+        dataset=dataset,
+        folders=maps or {},
+    )
+
+
+def make_explaining(
+    classifier: Classifier | None,
+    dataset: Dataset,
+    methods: Sequence[str],
+    target: str,
+    layer: Any,
+    options: Mapping[str, Any] | None,
+    maps: Mapping[str, Path] | None,
+    batch_size: int,
+    class_map: ClassMap | None,
+) -> Explaining:
+    """What explains images of the data set; arguments as `evaluate_methods`."""
+    from limelight.explainer import Explainer
+
+    explainer = None
+    if classifier is not None and methods:
+        explainer = Explainer(classifier, list(methods), layer, options=options)
+    labels = match_labels(dataset, classifier, class_map)
+    return Explaining(explainer, labels, target, batch_size, maps or {})
+
+
+def make_cuts(thresholds: Thresholds, normalizer: str, names: Sequence[str]) -> dict[str, Cut]:
+    """The cut of each of `names`, and of each baseline for which there is a tuned one."""
+    from limelight.metrics import BASELINES
+
+    return cuts_by_name(thresholds, normalizer, names, tuple(BASELINES))
+
+
+def metric_names(max_box_acc: bool) -> tuple[str, ...]:
+    """The scorers that are wanted."""
+    return tuple(name for name, scorer in scorers().items() if max_box_acc or not scorer.slow)
+
+
+def tune_methods(
+    classifier: Classifier,
+    dataset: Dataset,
+    methods: Sequence[str],
+    *,
+    target: str = "true",
+    goal: str = "iou",
+    normalizers: Sequence[str] = ("max",),
+    layer: Any = None,
+    options: Mapping[str, Any] | None = None,
+    batch_size: int = 32,
+    class_map: ClassMap | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Threshold]:
+    """The best threshold of each method on a validation split, from one pass over it.
+
+    Args:
+        classifier, dataset, methods, target, layer, options, batch_size, class_map, progress: as
+            for `evaluate_methods`.
+        goal: "iou" (the mean IoU) or "accuracy" (the share of images with IoU ≥ 0.5).
+        normalizers: names from `limelight.localization.NORMALIZERS`, to be compared.
+
+    Returns:
+        By method, and for the baseline "centre-box".
+
+    Raises:
+        LimelightError: what does not fit, in one sentence; no image with a true box is among it.
+    """
+    from limelight.localization import Tuner
+    from limelight.runs.baselines import CENTRE, tune_centre
+
+    explaining = make_explaining(
+        classifier, dataset, methods, target, layer, options, None, batch_size, class_map
+    )
+    tuners = {name: Tuner(normalizers, goal=goal) for name in methods}
+    sizes: list[Size] = []
+    boxes: list[np.ndarray] = []
+    data = dataset.name if dataset.split is None else f"{dataset.name} ({dataset.split})"
+    for done, explained in enumerate(explaining(dataset, range(len(dataset))), 1):
+        if explained.frame is not None and explained.boxes is not None and not explained.error:
+            for name, values in explained.maps.items():
+                tuners[name].update([values], [explained.boxes], [explained.frame])
+            sizes.append(explained.frame.original_size)
+            boxes.append(explained.boxes)
+        if progress is not None:
+            progress(done, len(dataset))
+    found = {name: tuner.result(data) for name, tuner in tuners.items()}
+    centre = tune_centre(sizes, boxes, goal, data)
+    return found if centre is None else {**found, CENTRE: centre}
