@@ -129,3 +129,15 @@ def test_the_readers_of_the_issue_are_all_there() -> None:
         "arrays", "huggingface", "tfds", "digits",
     }  # fmt: skip
     assert wanted <= {reader.name for reader in list_readers()}
+
+
+def test_a_reader_without_a_path_goes_before_a_folder_of_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("sklearn")
+    monkeypatch.chdir(tmp_path)
+    classes(tmp_path / "digits")
+    classes(tmp_path / "folder")
+    assert limelight.data.open("digits?count=2&cache=false", split="test").name == "digits"
+    assert limelight.data.open("./digits").class_names == ("cat", "dog")
+    assert limelight.data.open("folder").class_names == ("cat", "dog")

@@ -63,8 +63,9 @@ def _open_object(source: Any, split: str | None, strict: bool, options: dict[str
             dataset.problems = problems.found
             return dataset
     raise DatasetError(
-        f"a data set is opened from a path, 'reader:/path', a dictionary of arrays or a Hugging "
-        f"Face data set; got {type(source).__module__}.{type(source).__qualname__}"
+        "a data set is opened from a path, 'reader:/path' (of TFDS the prepared folder: "
+        "'tfds:/path'), a dictionary of arrays or a Hugging Face data set; got "
+        f"{type(source).__module__}.{type(source).__qualname__}"
     )
 
 
@@ -79,9 +80,9 @@ def _parse(source: str | Path) -> tuple[Reader | None, Path | None, dict[str, An
             return None, Path(source), {}
         reader = find_reader(name)
         return reader, Path(rest).expanduser() if rest else None, _values(query)
-    names = {reader.name for reader in list_readers()}
-    if text in names and not Path(text).exists():
-        return find_reader(text), None, _values(query)
+    readers = {reader.name: reader for reader in list_readers()}
+    if text in readers and not (readers[text].needs_path and Path(text).exists()):
+        return readers[text], None, _values(query)
     if not Path(text).expanduser().exists() and "/" not in text and "\\" not in text:
         find_reader(text)  # says what the names are
     return None, Path(text).expanduser(), _values(query)
