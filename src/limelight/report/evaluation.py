@@ -2,15 +2,65 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from limelight.errors import RunError
 from limelight.report.contents import Item, Report, Score
+from limelight.runs.folder import REPORT
 
 if TYPE_CHECKING:
     from limelight.frames import Frame
     from limelight.runs import Evaluation, Line, Row
+
+
+def evaluate(
+    model: Any,
+    dataset: Any,
+    methods: str | Sequence[str] = "gradcam",
+    *,
+    split: str | None = None,
+    out: str | os.PathLike[str] | None = None,
+    title: str | None = None,
+    **settings: Any,
+) -> Evaluation:
+    """Explain every image of a data set by several methods, in one pass, and score their boxes.
+
+    Args:
+        model: a `Classifier`, or what `limelight.load` loads without being told more; None where
+            all maps are made elsewhere.
+        dataset: what `limelight.data.open` opens; broken entries of it are left out and listed.
+        methods: a name from `limelight.list_methods()`, or several.
+        split: of the data set.
+        out: a folder for rows, maps, figures and report, where an interrupted call goes on (needs
+            the extra ``[runs]``); None: nothing is written.
+        title: of the report.
+        settings: `target`, `thresholds`, `normalizer`, `layer`, `options`, `maps`, `batch_size`,
+            `class_map`, `max_box_acc` and `progress` of `limelight.runs.evaluate_methods`.
+
+    Returns:
+        An `Evaluation`: its `table()`, `rows`, `per_class()`, `accuracy`, `to_json()`.
+
+    Raises:
+        LimelightError: what does not fit, in one sentence; a bad image is a row with its error.
+    """
+    from limelight.data import open as open_dataset
+    from limelight.models import Classifier, load
+    from limelight.report.page import write
+    from limelight.runs import evaluate_in_folder, evaluate_methods
+
+    classifier = model if model is None or isinstance(model, Classifier) else load(model)
+    opened = open_dataset(dataset, split=split, strict=False)
+    names = [methods] if isinstance(methods, str) else list(methods)
+    if out is None:
+        return evaluate_methods(classifier, opened, names, **settings)
+    source = dataset if isinstance(dataset, str | Path) else None
+    found = evaluate_in_folder(classifier, opened, names, out, source=source, **settings)
+    page = report_of(found, title or f"Where models look: {found.data}")
+    write(page, Path(out) / REPORT, figures=False)
+    return found
 
 
 def report_of(
@@ -42,7 +92,7 @@ def report_of(
         summary=_summary(evaluation, lines),
         table=[_score(evaluation, line) for line in lines if "mean-iou" in line.results],
         items=[_item(evaluation, row) for row in chosen],
-        settings=settings or {"evaluation": evaluation.settings or {}},
+        settings=settings or _groups(evaluation.settings or {}),
         ious={line.name: _ious(ranked, line.name) for line in lines} if ranked else {},
         lead=evaluation.lead if ranked else None,
     )
@@ -57,6 +107,26 @@ def _spread(rows: Sequence[Row], count: int) -> list[Row]:
     wanted = count - 2 * quarter
     between = [middle[i * len(middle) // wanted] for i in range(wanted)]
     return [*rows[:quarter], *between, *rows[len(rows) - quarter :]]
+
+
+def _groups(settings: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The settings in groups: those that have settings of their own, and the rest as one."""
+    groups: dict[str, Mapping[str, Any]] = {}
+    rest: dict[str, Any] = {}
+    for name, value in settings.items():
+        if isinstance(value, Mapping) and value:
+            groups[name] = {key: _in_words(each) for key, each in value.items()}
+        else:
+            rest[name] = _in_words(value)
+    return {"evaluation": rest, **groups} if rest else groups
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_in_words(each)}" for key, each in value.items()) or "–"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_in_words, value)) or "–"
+    return "–" if value is None else str(value)
 
 
 def _ious(rows: Sequence[Row], name: str) -> list[float]:

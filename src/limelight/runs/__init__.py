@@ -5,7 +5,9 @@ from __future__ import annotations
 from limelight.runs.cuts import Cut
 from limelight.runs.evaluation import COLUMNS, Evaluation, Line
 from limelight.runs.front import evaluate_methods, tune_methods
+from limelight.runs.keeping import Status, evaluate_in_folder, open_run, status
 from limelight.runs.rows import Found, Row
+from limelight.runs.threshold_file import read_thresholds, write_thresholds
 
 __all__ = [
     "COLUMNS",
@@ -14,6 +16,12 @@ __all__ = [
     "Found",
     "Line",
     "Row",
+    "Status",
+    "evaluate_in_folder",
     "evaluate_methods",
+    "open_run",
+    "read_thresholds",
+    "status",
     "tune_methods",
+    "write_thresholds",
 ]

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from limelight.runs.cuts import Cut, cuts_by_name
+from limelight.errors import MethodError
+from limelight.runs.configuration import configuration_of, versions
+from limelight.runs.cuts import cuts_by_name
 from limelight.runs.evaluating import Evaluator
 from limelight.runs.evaluation import Evaluation
 from limelight.runs.explaining import Explaining
@@ -69,14 +71,10 @@ def evaluate_methods(
     Raises:
         LimelightError: what does not fit, in one sentence.
     """
-    explaining = make_explaining(
-        classifier, dataset, methods, target, layer, options, maps, batch_size, class_map
-    )
-    evaluator = Evaluator(
-        explaining,
-        make_cuts(thresholds, normalizer, [*methods, *(maps or {})]),
-        metric_names(max_box_acc),
-    )
+    evaluator = make_evaluator(
+        classifier, dataset, methods, target, thresholds, normalizer, layer, options, maps,
+        batch_size, class_map, max_box_acc,
+    )  # fmt: skip
     rows = []
     for row in evaluator.rows(dataset, range(len(dataset))):
         rows.append(row)
@@ -87,17 +85,47 @@ def evaluate_methods(
         rows=rows,
         methods=(*methods, *(maps or {})),
         cuts=evaluator.cuts,
-        layers=explaining.layers,
+        layers=evaluator.explaining.layers,
         target=target,
-        metrics=metric_names(max_box_acc),
+        metrics=tuple(evaluator.metrics),
         class_names=None if classifier is None else classifier.class_names,
         label_names=dataset.class_names,
+        settings=configuration_of(evaluator, classifier, dataset, methods, options, layer)
+        | {"versions": versions()},
         dataset=dataset,
         folders=maps or {},
     )
 
 
-def make_explaining(
+def make_evaluator(
+    classifier: Classifier | None,
+    dataset: Dataset,
+    methods: Sequence[str],
+    target: str,
+    thresholds: Thresholds,
+    normalizer: str,
+    layer: Any,
+    options: Mapping[str, Any] | None,
+    maps: Mapping[str, Path] | None,
+    batch_size: int,
+    class_map: ClassMap | None,
+    max_box_acc: bool,
+) -> Evaluator:
+    """What evaluates one image of the data set after another; arguments as `evaluate_methods`."""
+    from limelight.metrics import BASELINES
+
+    wanted = [*methods, *(maps or {})]
+    if len(set(wanted)) < len(wanted):
+        raise MethodError(f"methods and folders of maps need names of their own: {wanted}")
+    cuts = cuts_by_name(thresholds, normalizer, wanted, tuple(BASELINES))
+    explaining = _explaining(
+        classifier, dataset, methods, target, layer, options, maps, batch_size, class_map
+    )
+    metrics = [name for name, scorer in scorers().items() if max_box_acc or not scorer.slow]
+    return Evaluator(explaining, cuts, metrics)
+
+
+def _explaining(
     classifier: Classifier | None,
     dataset: Dataset,
     methods: Sequence[str],
@@ -108,26 +136,15 @@ def make_explaining(
     batch_size: int,
     class_map: ClassMap | None,
 ) -> Explaining:
-    """What explains images of the data set; arguments as `evaluate_methods`."""
     from limelight.explainer import Explainer
 
     explainer = None
     if classifier is not None and methods:
         explainer = Explainer(classifier, list(methods), layer, options=options)
+    elif methods:
+        raise MethodError(f"{', '.join(methods)}: a model is needed to make their maps")
     labels = match_labels(dataset, classifier, class_map)
     return Explaining(explainer, labels, target, batch_size, maps or {})
-
-
-def make_cuts(thresholds: Thresholds, normalizer: str, names: Sequence[str]) -> dict[str, Cut]:
-    """The cut of each of `names`, and of each baseline for which there is a tuned one."""
-    from limelight.metrics import BASELINES
-
-    return cuts_by_name(thresholds, normalizer, names, tuple(BASELINES))
-
-
-def metric_names(max_box_acc: bool) -> tuple[str, ...]:
-    """The scorers that are wanted."""
-    return tuple(name for name, scorer in scorers().items() if max_box_acc or not scorer.slow)
 
 
 def tune_methods(
@@ -161,7 +178,7 @@ def tune_methods(
     from limelight.localization import Tuner
     from limelight.runs.baselines import CENTRE, tune_centre
 
-    explaining = make_explaining(
+    explaining = _explaining(
         classifier, dataset, methods, target, layer, options, None, batch_size, class_map
     )
     tuners = {name: Tuner(normalizers, goal=goal) for name in methods}
