@@ -1,0 +1,212 @@
+"""`train_classifier`: labels in, a classifier made for localization out."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from limelight.errors import DatasetError, ModelLoadError, RunError
+from limelight.models import Classifier, Preprocess, load, side_file
+from limelight.models.classifier import Framework
+from limelight.models.conventions import build
+from limelight.models.small_network import small_cnn
+from limelight.training.augmentation import compose
+from limelight.training.batches import Batches
+from limelight.training.folder import Folder
+from limelight.training.loop import Trainer, run
+from limelight.training.samples import Samples, labelled, split
+
+SMALL = "limelight:small_cnn"
+
+
+def train_classifier(
+    dataset: Any,
+    model: str = SMALL,
+    *,
+    framework: Framework = "torch",
+    validation: Any = 0.1,
+    epochs: int = 10,
+    batch_size: int = 32,
+    learning_rate: float = 0.01,
+    weight_decay: float = 0.05,
+    augment: Sequence[str] = ("shift",),
+    size: int | tuple[int, int] | None = None,
+    seed: int = 0,
+    patience: int | None = None,
+    out: str | Path | None = None,
+    restart: bool = False,
+    progress: bool = True,
+) -> Classifier:
+    """Train a classifier whose last layers are global average pooling and one linear layer.
+
+    Labels alone are used, never boxes. The same call on the same folder goes on where a kill or
+    Ctrl-C stopped it, from the last finished epoch, and returns the finished classifier at once
+    where it is complete.
+
+    Args:
+        dataset: a `limelight.data.Dataset` with labels, or ``(images, labels)``: images as uint8
+            array (N, H, W[, C]) or a list of what `limelight.images.read` takes, labels (N,).
+        model: the id of what is trained.
+        framework: "torch", or "keras" on the backend that Keras is configured for.
+        validation: another data set, or the share of each class that is held out.
+        epochs: passes over the training images.
+        batch_size: images in a batch.
+        learning_rate: the highest, after a warm-up and before a cosine decay.
+        weight_decay: of AdamW, on weights but not on norms and biases.
+        augment: any of "shift", "flip" (not where left and right matter, as in digits), "light".
+        size: the side of the model's input, or (height, width); by default that of the first
+            image.
+        seed: decides initial weights, order and augmentation.
+        patience: stop after so many epochs without a better validation accuracy.
+        out: a folder that keeps everything, which `limelight.load` reads; by default nothing is
+            kept on disk.
+        restart: train anew where the folder holds a training.
+        progress: show a bar or lines on the error stream.
+
+    Returns:
+        The classifier of the epoch that was best on the held-out images.
+
+    Raises:
+        DatasetError: a data set without labels, or with none to train or validate on.
+        RunError: `out` holds something else, or a training with other settings.
+        KeyboardInterrupt: Ctrl-C; the message says what was kept.
+    """
+    _check(model, framework, epochs, batch_size, patience)
+    compose(augment)
+    images, labels, names = labelled(dataset)
+    preprocess = _preprocess(images, size, framework)
+    training = Samples(images, labels, preprocess, names)
+    if isinstance(validation, float):
+        chosen, held_out = split(labels, validation, seed)
+        training, valid = training.part(chosen), training.part(held_out)
+    else:
+        others, other_labels, other_names = labelled(validation)
+        if names is not None and other_names is not None and tuple(names) != tuple(other_names):
+            raise DatasetError("the validation set has other class names than the training set")
+        valid = Samples(others, other_labels, preprocess, other_names)
+    classes = len(names) if names is not None else int(max(labels.max(), valid.labels.max())) + 1
+
+    classifier = Classifier(
+        model=None,
+        preprocess=preprocess,
+        class_names=None if names is None else tuple(names),
+        framework=framework,
+        arch=model if framework == "torch" else None,
+    )
+    settings = {
+        "framework": framework,
+        "training": {
+            "model": model,
+            "classes": classes,
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "learning_rate": learning_rate,
+            "weight_decay": weight_decay,
+            "augment": list(augment),
+            "seed": seed,
+            "patience": patience,
+            "images": len(training),
+            "validation_images": len(valid),
+            "labels": zlib.crc32(training.labels.tobytes() + valid.labels.tobytes()),
+        },
+    }
+    suffix = ".safetensors" if framework == "torch" else ".keras"
+    with _kept(out) as path:
+        folder = Folder(path, suffix)
+        complete = folder.begin({**side_file.entries(classifier), **settings}, restart)
+        with _seeded(seed, framework):
+            if not complete:
+                batches = Batches(training, preprocess, batch_size, seed, tuple(augment))
+                held = Batches(valid, preprocess, max(batch_size, 64))
+                trainer = _trainer(
+                    framework, classes, batches, held, epochs, learning_rate, weight_decay
+                )
+                run(trainer, folder, epochs, patience, progress)
+            trained = load(path)
+    return trained if out is not None else replace(trained, source="")
+
+
+def _check(model: str, framework: str, epochs: int, batch_size: int, patience: int | None) -> None:
+    if model != SMALL:
+        raise ModelLoadError(f"model={model!r} cannot be trained here; expected {SMALL!r}")
+    if framework not in ("torch", "keras"):
+        raise ModelLoadError(f'framework is "torch" or "keras", not {framework!r}')
+    for name, value in {"epochs": epochs, "batch_size": batch_size, "patience": patience}.items():
+        if value is not None and (not isinstance(value, int) or value < 1):
+            raise RunError(f"{name} is a whole number from 1 on, not {value!r}")
+
+
+def _preprocess(images: Sequence[Any], size: Any, framework: str) -> Preprocess:
+    from limelight.images import read
+
+    if size is None:
+        first = images[0].read() if hasattr(images[0], "read") else read(images[0])
+        size = (first.height, first.width)
+    sides = (size, size) if isinstance(size, int) else tuple(size)
+    channels_first = True
+    if framework == "keras":
+        from limelight.models.keras_backend import import_keras
+
+        channels_first = import_keras().config.image_data_format() == "channels_first"
+    return build("-1-1", sides, None, channels_first).assuming("")
+
+
+def _trainer(
+    framework: str,
+    classes: int,
+    training: Batches,
+    validation: Batches,
+    epochs: int,
+    learning_rate: float,
+    weight_decay: float,
+) -> Trainer:
+    size = training.preprocess.size
+    if framework == "torch":
+        from limelight.training.torch_trainer import TorchTrainer
+
+        model = small_cnn(classes)
+        groups = [(list(model.parameters()), learning_rate)]
+        return TorchTrainer(model, training, validation, epochs, groups, weight_decay)
+    from limelight.training.keras_trainer import KerasTrainer
+
+    model = small_cnn(classes, "keras", size)
+    return KerasTrainer(model, training, validation, epochs, learning_rate, weight_decay)
+
+
+@contextmanager
+def _kept(out: str | Path | None) -> Iterator[Path]:
+    """The folder to write to; one that vanishes afterwards where none was named."""
+    if out is not None:
+        yield Path(out)
+    else:
+        with tempfile.TemporaryDirectory(prefix="limelight-") as folder:
+            yield Path(folder)
+
+
+@contextmanager
+def _seeded(seed: int, framework: str) -> Iterator[None]:
+    """Whatever is drawn inside is drawn from `seed`; the caller's generators are put back."""
+    import numpy as np
+
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    try:
+        if framework == "torch":
+            import torch
+
+            with torch.random.fork_rng():
+                torch.manual_seed(seed)
+                yield
+        else:
+            import keras
+
+            keras.utils.set_random_seed(seed)
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002
