@@ -23,7 +23,7 @@ def test_scores_are_the_mean_of_the_class_activation_map() -> None:
         logits = model(torch.from_numpy(IMAGES))
     cam = torch.einsum("kc,nchw->nkhw", model.head.weight, features["a"])
     torch.testing.assert_close(cam.mean((2, 3)) + model.head.bias, logits)
-    assert cam.shape == (2, 7, 5, 5)  # 40×33 at stride 8
+    assert cam.shape == (2, 7, 5, 4)  # 40×33 at stride 8
 
 
 @pytest.mark.keras
@@ -52,3 +52,21 @@ def test_the_same_weights_give_the_same_scores_in_keras() -> None:
 def test_other_frameworks() -> None:
     with pytest.raises(ModelLoadError, match='framework is "torch" or "keras", not \'mxnet\''):
         small_cnn(3, "mxnet")
+
+
+@pytest.mark.torch
+def test_each_cell_looks_at_the_middle_of_its_part_of_the_image() -> None:
+    import torch
+
+    model = small_cnn(10).eval()
+    features = model[:5]  # up to the last feature map, (1, 64, 14, 14)
+    with torch.no_grad():
+        for name, weights in features.named_parameters():
+            weights.fill_(1.0 if name.endswith("weight") else 0.0)  # every path counts
+    image = torch.ones(1, 3, 112, 112, requires_grad=True)
+    for row, column in ((5, 7), (8, 4)):
+        (seen,) = torch.autograd.grad(features(image)[0, 0, row, column], image)
+        ys, xs = torch.nonzero(seen[0, 0], as_tuple=True)
+        assert (ys.min() + ys.max() + 1) / 2 == 8 * (row + 0.5)
+        assert (xs.min() + xs.max() + 1) / 2 == 8 * (column + 0.5)
+        assert ys.max() - ys.min() + 1 == 54

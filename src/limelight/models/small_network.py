@@ -1,8 +1,12 @@
 """The small network of the demo, the same in both frameworks, made for class activation maps.
 
-Five 3×3 convolutions with batch norm and ReLU, the first three with stride 2 (so that it is quick
-on a CPU), global average pooling, and one linear layer on that: the map of an image of 112×112
-has 14×14 cells, and each sees 47 pixels. No hidden layer stands between map and scores.
+Five convolutions with batch norm and ReLU, the first three with stride 2 (so that it is quick on a
+CPU), global average pooling, and one linear layer on that: the map of an image of 112×112 has 14×14
+cells, and each sees 54 pixels. No hidden layer stands between map and scores.
+
+The strided convolutions are 4×4: with padding 1 each cell then looks at the middle of its own part
+of the image. A 3×3 convolution of stride 2 looks half a pixel beside it, which three of them add up
+to 3.5 pixels, and every map and box would lie that much too far to the right and below.
 """
 
 from __future__ import annotations
@@ -34,6 +38,11 @@ def small_cnn(classes: int, framework: str = "torch", size: tuple[int, int] | No
     raise ModelLoadError(f'framework is "torch" or "keras", not {framework!r}')
 
 
+def _kernel(stride: int) -> int:
+    """The side of a kernel that, padded by one, looks at the middle of its own cell."""
+    return 4 if stride == 2 else 3
+
+
 def _torch(classes: int) -> Any:
     require("torch", "torch", "PyTorch models")
     from torch import nn
@@ -41,7 +50,7 @@ def _torch(classes: int) -> Any:
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     inputs = 3
     for number, (width, stride) in enumerate(BLOCKS, 1):
-        convolution = nn.Conv2d(inputs, width, 3, stride, padding=1, bias=False)
+        convolution = nn.Conv2d(inputs, width, _kernel(stride), stride, padding=1, bias=False)
         nn.init.kaiming_normal_(convolution.weight, mode="fan_in", nonlinearity="relu")
         layers[f"block{number}"] = nn.Sequential(
             OrderedDict(conv=convolution, norm=nn.BatchNorm2d(width), relu=nn.ReLU())
@@ -65,7 +74,7 @@ def _keras(classes: int, size: tuple[int, int] | None) -> Any:
         x = layers.ZeroPadding2D(1, name=f"block{number}_pad")(x)
         x = layers.Conv2D(
             width,
-            3,
+            _kernel(stride),
             stride,
             use_bias=False,
             kernel_initializer="he_normal",

@@ -7,6 +7,7 @@ nothing from elsewhere.
 from __future__ import annotations
 
 from limelight.report.contents import Item, Report, Score
+from limelight.report.evaluation import evaluate, report_of
 from limelight.report.page import write
 
-__all__ = ["Item", "Report", "Score", "write"]
+__all__ = ["Item", "Report", "Score", "evaluate", "report_of", "write"]

@@ -24,6 +24,7 @@ def evaluate(
     split: str | None = None,
     out: str | os.PathLike[str] | None = None,
     title: str | None = None,
+    source: str | Path | None = None,
     **settings: Any,
 ) -> Evaluation:
     """Explain every image of a data set by several methods, in one pass, and score their boxes.
@@ -37,6 +38,7 @@ def evaluate(
         out: a folder for rows, maps, figures and report, where an interrupted call goes on (needs
             the extra ``[runs]``); None: nothing is written.
         title: of the report.
+        source: what an opened `dataset` was opened from, so that the folder tells where it is.
         settings: `target`, `thresholds`, `normalizer`, `layer`, `options`, `maps`, `batch_size`,
             `class_map`, `max_box_acc` and `progress` of `limelight.runs.evaluate_methods`.
 
@@ -56,7 +58,7 @@ def evaluate(
     names = [methods] if isinstance(methods, str) else list(methods)
     if out is None:
         return evaluate_methods(classifier, opened, names, **settings)
-    source = dataset if isinstance(dataset, str | Path) else None
+    source = dataset if isinstance(dataset, str | Path) else source
     found = evaluate_in_folder(classifier, opened, names, out, source=source, **settings)
     page = report_of(found, title or f"Where models look: {found.data}")
     write(page, Path(out) / REPORT, figures=False)
@@ -92,7 +94,7 @@ def report_of(
         summary=_summary(evaluation, lines),
         table=[_score(evaluation, line) for line in lines if "mean-iou" in line.results],
         items=[_item(evaluation, row) for row in chosen],
-        settings=settings or _groups(evaluation.settings or {}),
+        settings=settings or _groups({**(evaluation.settings or {}), "layers": evaluation.layers}),
         ious={line.name: _ious(ranked, line.name) for line in lines} if ranked else {},
         lead=evaluation.lead if ranked else None,
     )
@@ -140,24 +142,24 @@ def _summary(evaluation: Evaluation, lines: Sequence[Line]) -> str:
     if bad:
         parts[0] += f" ({bad:,} more could not be read or explained)"
     if evaluation.accuracy is not None:
-        parts.append(f"{evaluation.accuracy.value:.1%} of them classified rightly")
+        parts.append(f"{100 * evaluation.accuracy.value:.1f} % of them classified rightly")
     means = {
         line.name: line.results["mean-iou"].value for line in lines if "mean-iou" in line.results
     }
     if means:
         lead = evaluation.lead
-        words = f"{lead} finds the object best, with a mean IoU of {means[lead]:.3f}"
+        words = f"Of the methods, {lead} locates best, with a mean IoU of {means[lead]:.3f}"
         others = [name for name in evaluation.baselines if name in means]
         if others:
             best = max(others, key=means.__getitem__)
-            words += f"; the better baseline, {best}, has {means[best]:.3f}"
+            words += f"; the better baseline, {best}, reaches {means[best]:.3f}"
         parts.append(words)
     return ", ".join(parts[:2]) + (f". {parts[2]}" if len(parts) > 2 else "") + "."
 
 
 def _score(evaluation: Evaluation, line: Line) -> Score:
     results = line.results
-    located = results.get("gt-known", results.get("localized"))
+    located = results.get("gt-known")
     pointing, mean = results.get("pointing-game"), results["mean-iou"]
     return Score(
         name=line.name,

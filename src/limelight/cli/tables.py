@@ -1,0 +1,61 @@
+"""An evaluation's figures on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from limelight.metrics import Result
+    from limelight.runs import Evaluation
+
+
+_WIDE = 19  # characters of a figure with its interval
+
+
+def print_table(evaluation: Evaluation, columns: Sequence[str] | None = None) -> None:
+    """The table of methods and baselines on standard output, in per cent.
+
+    `columns`: names from `limelight.runs.COLUMNS`, all that have figures where it is None. The 95 %
+    interval stands behind every figure where the terminal is wide enough, else behind the first.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from limelight.runs import COLUMNS
+
+    console = Console(highlight=False)
+    lines = evaluation.table()
+    wanted = COLUMNS if columns is None else columns
+    shown = [column for column in wanted if any(column in line.results for line in lines)]
+    if evaluation.accuracy is not None:
+        count = len(evaluation.scored)
+        console.print(f"accuracy {_figure(evaluation.accuracy, True)} % of {count} images")
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("%", no_wrap=True)
+    table.add_column("cut at", justify="right")
+    for column in shown:
+        table.add_column(COLUMNS[column], justify="right")
+    roomy = console.width >= 24 + _WIDE * len(shown)
+    for line in lines:
+        figures = [
+            _figure(line.results[column], roomy or column == shown[0])
+            if column in line.results
+            else "–"
+            for column in shown
+        ]
+        cut = "" if line.cut is None else f"{line.cut.threshold:.2f}"
+        table.add_row(line.name, cut, *figures, style="dim" if line.baseline else None)
+    console.print(table)
+    if evaluation.errors:
+        console.print(f"{len(evaluation.errors)} images could not be evaluated:")
+        for row in evaluation.errors[:10]:
+            console.print(f"  {row.id}: {row.error}", markup=False)
+
+
+def _figure(result: Result, with_interval: bool) -> str:
+    text = f"{100 * result.value:.1f}"
+    if result.interval is None or not with_interval:
+        return text
+    low, high = result.interval
+    return f"{text} [{100 * low:.1f}, {100 * high:.1f}]"
