@@ -13,8 +13,15 @@ import pytest
 from limelight.data import Dataset
 from limelight.errors import RunError
 from limelight.models import Classifier
-from limelight.runs import Evaluation, evaluate_in_folder, evaluate_methods, open_run, status
-from limelight.runs import keeping, shards
+from limelight.runs import (
+    Evaluation,
+    evaluate_in_folder,
+    evaluate_methods,
+    keeping,
+    open_run,
+    shards,
+    status,
+)
 from runs.examples import BROKEN
 
 pytest.importorskip("pyarrow")

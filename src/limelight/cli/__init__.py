@@ -56,6 +56,9 @@ def main() -> None:
     except LimelightError as error:
         typer.echo(f"limelight: {error}", err=True)
         sys.exit(2)
-    except KeyboardInterrupt:
-        typer.echo("limelight: interrupted", err=True)
-        sys.exit(130)
+    except SystemExit as stop:
+        # Typer has turned Ctrl-C into an exit code already, without a word.
+        if isinstance(getattr(stop.__context__, "__cause__", None), KeyboardInterrupt):
+            typer.echo("limelight: interrupted", err=True)
+            sys.exit(130)
+        raise

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from limelight.cli import options
-from limelight.errors import RunError
+from limelight.errors import ImageError, RunError
 
 
 def command(
@@ -30,7 +30,8 @@ def command(
 ) -> None:
     """Draw methods side by side, or layers, or both: one picture with a row for each.
 
-    All of it comes from one forward pass of each image.
+    All of it comes from one forward pass of each image. Exit code 1 where some of several images
+    could not be read; they are left out, and listed at the end.
     """
     from limelight import draw
     from limelight.arrays import to_numpy
@@ -41,8 +42,16 @@ def command(
     wanted = options.parse_target(target, classifier)
     if isinstance(wanted, list) or (isinstance(wanted, str) and wanted.startswith("top")):
         raise RunError("compare draws one class per image; `limelight explain` writes several")
+    read, failed = _read(images)
+    if not read:
+        raise failed[0][1]
     found = explain(
-        classifier, images, names, target=wanted, layer=layer or None, options=method_options
+        classifier,
+        list(read.values()),
+        names,
+        target=wanted,
+        layer=layer or None,
+        options=method_options,
     )
     rows: dict[str, Any] = {}
     for name, by_layer in found.items():
@@ -52,11 +61,11 @@ def command(
         else:
             rows[name] = by_layer
     first = next(iter(rows.values()))
-    pictures = first.pictures(images)
+    pictures = first.pictures(list(read.values()))
     figure = draw.grid(
         pictures,
         {row: [to_numpy(each) for each in maps.resized("max")] for row, maps in rows.items()},
-        columns=[f"{path.name}\n{name}" for path, name in zip(images, first.names(), strict=True)],
+        columns=[f"{images[i].name}\n{name}" for i, name in zip(read, first.names(), strict=True)],
         boxes={row: [box[None] for box in maps.boxes(threshold)] for row, maps in rows.items()},
         alpha=alpha,
         colormap=colormap,
@@ -64,3 +73,22 @@ def command(
     )
     draw.save(figure, out)
     typer.echo(str(out))
+    if failed:
+        typer.echo(f"{len(failed)} of {len(images)} images could not be read:", err=True)
+        for path, error in failed:
+            typer.echo(f"  {path}: {error}", err=True)
+        raise typer.Exit(1)
+
+
+def _read(paths: list[Path]) -> tuple[dict[int, Any], list[tuple[Path, ImageError]]]:
+    """The photographs by their place among `paths`, and those that cannot be read."""
+    from limelight.images import read
+
+    pictures: dict[int, Any] = {}
+    failed = []
+    for i, path in enumerate(paths):
+        try:
+            pictures[i] = read(path)
+        except ImageError as error:
+            failed.append((path, error))
+    return pictures, failed

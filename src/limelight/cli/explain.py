@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from limelight.cli import options
-from limelight.errors import DatasetError, ImageError, LimelightError, ModelError
+from limelight.errors import DatasetError, ImageError, LimelightError, ModelError, RunError
 
 if TYPE_CHECKING:
     from limelight.explainer import Explainer
@@ -40,6 +40,7 @@ def command(
     ] = False,
     fuse: Annotated[str | None, typer.Option(help="mean or max: one map of the layers.")] = None,
     threshold: Annotated[float, typer.Option(help="Of the box: fraction of the maximum.")] = 0.2,
+    threshold_file: options.ThresholdFile = None,
     alpha: Annotated[float, typer.Option(help="Of the overlay: 0 image, 1 colours.")] = 0.5,
     colormap: Annotated[str, typer.Option(help="Of the overlay: jet, viridis, gray …")] = "jet",
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for what is written.")] = Path(
@@ -68,7 +69,8 @@ def command(
         "negative": negative,
         "batch_size": batch_size,
     }
-    writer = _Writer(out, threshold, alpha, colormap)
+    cuts = options.box_options(threshold, threshold_file, names)
+    writer = _Writer(out, cuts, alpha, colormap)
     rows, failed = [], []
     items = [*_photographs(images or []), *_examples(data, split, index or [])]
     if not items:
@@ -175,12 +177,24 @@ def _flat(found: Any) -> list[Maps]:
 class _Writer:
     """Writes what was found of an image, and says what it has written."""
 
-    def __init__(self, out: Path, threshold: float, alpha: float, colormap: str) -> None:
-        self._out, self._threshold, self._alpha, self._colormap = out, threshold, alpha, colormap
+    def __init__(
+        self, out: Path, cuts: dict[str, dict[str, Any]], alpha: float, colormap: str
+    ) -> None:
+        self._out, self._cuts, self._alpha, self._colormap = out, cuts, alpha, colormap
 
     def write(self, item: _Item, found: list[Maps]) -> dict[str, Any]:
-        """Overlay PNGs, one NPZ for each map, and one JSON for the image; the row of the JSON."""
-        self._out.mkdir(parents=True, exist_ok=True)
+        """Overlay PNGs, one NPZ for each map, and one JSON for the image; the row of the JSON.
+
+        Raises:
+            RunError: the folder cannot be written.
+        """
+        try:
+            self._out.mkdir(parents=True, exist_ok=True)
+            return self._write(item, found)
+        except OSError as error:
+            raise RunError(f"{self._out} cannot be written: {error}") from error
+
+    def _write(self, item: _Item, found: list[Maps]) -> dict[str, Any]:
         several_layers = len({(maps.method, maps.layer) for maps in found}) > len(
             {maps.method for maps in found}
         )
@@ -207,7 +221,7 @@ class _Writer:
 
         np.savez_compressed(self._out / f"{name}.npz", values=maps.numpy()[0])
         overlays = maps.overlay([picture], self._alpha, self._colormap)[0]
-        boxes = maps.boxes(self._threshold)[0]
+        boxes = maps.boxes(**self._cuts[maps.method])[0]
         target = np.atleast_1d(to_numpy(maps.target)[0])
         probability = np.atleast_1d(to_numpy(maps.probability)[0])
         scores = to_numpy(maps.scores)[0]

@@ -11,6 +11,7 @@ import typer
 from limelight.errors import MethodError, ModelLoadError
 
 if TYPE_CHECKING:
+    from limelight import data
     from limelight.models import Classifier
 
 Model = Annotated[
@@ -63,7 +64,49 @@ Data = Annotated[
     typer.Option(help='A data set: a path, "reader:/path", or digits; see `limelight data`.'),
 ]
 Split = Annotated[str | None, typer.Option(help="A split of the data set.")]
+Dataset = Annotated[
+    str, typer.Argument(help='A data set: a path, "reader:/path", or digits; see `limelight data`.')
+]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Stop at the first broken entry of the annotations.")
+]
+OptionalModel = Annotated[
+    str | None,
+    typer.Option(
+        "--model", "-m", help="A .keras or .h5 file, a PyTorch weights file, or a trained folder."
+    ),
+]
+EvaluatedMethods = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--methods",
+        "--method",
+        "-x",
+        help="Methods separated by commas, or all; options follow a colon: random:seed=3. "
+        "Repeatable.  [default: gradcam]",
+    ),
+]
+EvaluatedTarget = Annotated[
+    str, typer.Option("--target", "-t", help="true (the data set's class) or predicted.")
+]
+OneLayer = Annotated[
+    str | None, typer.Option("--layer", "-l", help="A layer's path or its end; chosen if absent.")
+]
+ThresholdFile = Annotated[
+    Path | None, typer.Option(help="What `limelight tune` wrote, instead of --threshold.")
+]
+ClassMap = Annotated[
+    Path | None,
+    typer.Option(
+        help="Where the data set's classes are not the model's: a CSV (lines like "
+        "kangaroo,wallaby) or JSON file from its labels or names to the model's."
+    ),
+]
+BatchSize = Annotated[int, typer.Option(min=1, help="Images at a time.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+_PROBLEMS = 5  # broken entries that are printed
 
 
 def open_model(
@@ -92,6 +135,26 @@ def _size(text: str | None) -> int | tuple[int, int] | None:
     if not all(side.isdigit() for side in sides) or len(sides) > 2:
         raise ModelLoadError(f"--size {text} is neither a number nor HEIGHTxWIDTH")
     return int(sides[0]) if len(sides) == 1 else (int(sides[0]), int(sides[1]))
+
+
+def open_data(source: str, split: str | None, strict: bool, quiet: bool) -> data.Dataset:
+    """The data set; unless `quiet`, how it was recognized and what was left out is said.
+
+    Raises:
+        DatasetError: as `limelight.data.open`.
+    """
+    from limelight.data import open as open_dataset
+
+    opened = open_dataset(source, split=split, strict=strict)
+    if not quiet:
+        if opened.recognized:
+            typer.echo(opened.recognized, err=True)
+        for problem in opened.problems[:_PROBLEMS]:
+            typer.echo(f"left out: {problem}", err=True)
+        if len(opened.problems) > _PROBLEMS:
+            more = len(opened.problems) - _PROBLEMS
+            typer.echo(f"and {more} more broken entries: `limelight data {source}`", err=True)
+    return opened
 
 
 def parse_methods(texts: list[str]) -> tuple[list[str], dict[str, Any]]:
@@ -142,11 +205,34 @@ def one_or_list(items: list[str] | None) -> Any:
     return None if not items else items[0] if len(items) == 1 else items
 
 
+def box_options(
+    threshold: float, threshold_file: Path | None, methods: list[str]
+) -> dict[str, dict[str, Any]]:
+    """By method, the options of `Maps.boxes` that --threshold or --threshold-file ask for.
+
+    Raises:
+        RunError: the file cannot be read.
+        MethodError: it has no threshold for one of the methods.
+    """
+    from limelight.runs import read_thresholds
+    from limelight.runs.cuts import cuts_by_name
+
+    said = threshold if threshold_file is None else read_thresholds(threshold_file)
+    return {
+        name: {"threshold": cut.threshold, "rule": cut.rule, "normalizer": cut.normalizer}
+        for name, cut in cuts_by_name(said, "max", methods).items()
+    }
+
+
 def unique_stems(images: list[Path]) -> list[str]:
     """A name for each image's files: its stem, numbered where two are alike."""
-    taken: dict[str, int] = {}
+    taken: set[str] = set()
     names = []
     for image in images:
-        times = taken[image.stem] = taken.get(image.stem, 0) + 1
-        names.append(image.stem if times == 1 else f"{image.stem}-{times}")
+        name, number = image.stem, 1
+        while name in taken:
+            number += 1
+            name = f"{image.stem}-{number}"
+        taken.add(name)
+        names.append(name)
     return names

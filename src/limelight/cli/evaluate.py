@@ -1,0 +1,103 @@
+"""`limelight evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from limelight.cli import options
+
+
+def command(
+    dataset: options.Dataset,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder of the run; there it goes on where it was.")
+    ],
+    model: options.OptionalModel = None,
+    methods: options.EvaluatedMethods = None,
+    split: options.Split = None,
+    target: options.EvaluatedTarget = "true",
+    arch: options.Arch = None,
+    preprocess: options.Preprocess = "auto",
+    size: options.Size = None,
+    classes: options.Classes = None,
+    layer: options.OneLayer = None,
+    threshold: Annotated[
+        float, typer.Option(help="Of the boxes: fraction of the map's maximum.")
+    ] = 0.2,
+    threshold_file: options.ThresholdFile = None,
+    normalizer: Annotated[
+        str, typer.Option(help="Of the maps: max, minmax, percentile or ivr.")
+    ] = "max",
+    class_map: options.ClassMap = None,
+    maps: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A folder of maps made elsewhere, <id>.npy of any resolution. Repeatable."
+        ),
+    ] = None,
+    batch_size: options.BatchSize = 32,
+    max_box_acc: Annotated[
+        bool,
+        typer.Option(
+            "--max-box-acc/--no-max-box-acc",
+            help="Score MaxBoxAcc as well, which takes longer than the rest.",
+        ),
+    ] = True,
+    strict: options.Strict = False,
+    as_json: options.Json = False,
+) -> None:
+    """Explain and score every image of a data set: rows, maps, figures and a report in a folder.
+
+    All methods come from one pass. The same call goes on where it was interrupted. Exit code 1
+    where some images could not be evaluated; they are rows with their error, and in errors.csv.
+    """
+    from limelight.cli.progress import counted
+    from limelight.cli.tables import print_table
+    from limelight.errors import MethodError
+    from limelight.report.evaluation import evaluate
+    from limelight.runs import read_thresholds
+
+    if model is None and not maps:
+        raise MethodError("give --model, or --maps with a folder of maps made elsewhere")
+    names, method_options = options.parse_methods(methods or ([] if model is None else ["gradcam"]))
+    classifier = None
+    if model is not None:
+        classifier = options.open_model(model, arch, preprocess, size, classes)
+        if not as_json:
+            typer.echo(f"{model}: {classifier.preprocess.assumed}", err=True)
+    folders = {folder.resolve().name: folder for folder in maps or []}
+    if len(folders) < len(maps or []):
+        raise MethodError("folders of maps are told apart by their names: give them other ones")
+    opened = options.open_data(dataset, split, strict, quiet=as_json)
+    try:
+        with counted("evaluating") as progress:
+            found = evaluate(
+                classifier,
+                opened,
+                names,
+                out=out,
+                source=dataset,
+                target=target,
+                thresholds=threshold if threshold_file is None else read_thresholds(threshold_file),
+                normalizer=normalizer,
+                layer=layer,
+                options=method_options,
+                maps=folders,
+                batch_size=batch_size,
+                class_map=class_map,
+                max_box_acc=max_box_acc,
+                progress=progress,
+            )
+    except KeyboardInterrupt:
+        typer.echo("limelight: interrupted; the same call goes on from here", err=True)
+        raise typer.Exit(130) from None
+    if as_json:
+        typer.echo(found.to_json(rows=False))
+    else:
+        print_table(found)
+        typer.echo(str(out / "report.html"))
+    if found.errors:
+        raise typer.Exit(1)

@@ -1,0 +1,83 @@
+"""`limelight compare`: one picture with a row for each method and layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cli.conftest import Call
+
+Run = Callable[..., Call]
+
+
+def drawn(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def test_a_row_more_makes_the_picture_higher(
+    call: Run, weights: Path, photographs: list[Path], tmp_path: Path
+) -> None:
+    sizes = []
+    for methods in ("cam", "cam,gradcam", "cam,gradcam,layercam"):
+        out = tmp_path / "new" / f"{methods}.png"
+        result = call("compare", *photographs, "-m", weights, "-x", methods, "-t", "7", "-o", out)
+        assert result.code == 0, result.err
+        assert result.out.splitlines()[-1] == str(out)
+        picture = drawn(out)
+        assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 1000  # not blank
+        sizes.append(picture.shape)
+    assert sizes[0][0] < sizes[1][0] < sizes[2][0]
+    assert sizes[0][1] == sizes[1][1] == sizes[2][1]
+
+
+def test_layers_are_rows_too(
+    call: Run, weights: Path, photographs: list[Path], tmp_path: Path
+) -> None:
+    arguments = ["compare", photographs[0], "-m", weights, "-x", "gradcam", "-t", "7"]
+    layers = ["-l", "features.12", "-l", "features.9"]
+    assert call(*arguments, "-o", "one.png").code == 0
+    assert call(*arguments, *layers, "-o", "two.png").code == 0
+    assert drawn(tmp_path / "two.png").shape[0] > drawn(tmp_path / "one.png").shape[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["-t", "1,2"], "compare draws one class per image"),
+        (["-t", "top5"], "compare draws one class per image"),
+        (["-x", "gradcam,kam"], "there is no method 'kam'"),
+        (["-t", "1000"], "class 1000 was asked for"),
+        (["-o", "compare.docx"], "compare.docx"),
+    ],
+)
+def test_a_bad_call_is_one_sentence(
+    call: Run, weights: Path, photographs: list[Path], arguments: list[str], sentence: str
+) -> None:
+    result = call("compare", photographs[0], "-m", weights, "-x", "cam", *arguments)
+    assert result.code == 2
+    assert result.err.splitlines()[-1].startswith("limelight: ")
+    assert sentence in result.err
+
+
+def test_bad_photographs_are_left_out_and_listed(
+    call: Run,
+    weights: Path,
+    photographs: list[Path],
+    bad_photographs: dict[Path, str],
+    tmp_path: Path,
+) -> None:
+    arguments = ["-m", weights, "-x", "cam", "-t", "7", "-o"]
+    assert call("compare", *photographs, *arguments, "good.png").code == 0
+    result = call("compare", *bad_photographs, *photographs, *arguments, "mixed.png")
+    assert result.code == 1
+    np.testing.assert_array_equal(drawn(tmp_path / "mixed.png"), drawn(tmp_path / "good.png"))
+    for path, reason in bad_photographs.items():
+        assert any(str(path) in line and reason in line for line in result.err.splitlines())
+    alone = call("compare", *list(bad_photographs)[:1], *arguments, "none.png")
+    assert alone.code == 2
+    assert not (tmp_path / "none.png").exists()

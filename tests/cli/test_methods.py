@@ -1,0 +1,30 @@
+"""`limelight methods`: what is declared, as a table and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cli.conftest import Call
+from limelight.methods import list_methods
+
+
+def test_json_is_what_is_declared(call: Callable[..., Call]) -> None:
+    result = call("methods", "--json")
+    assert result.code == 0
+    declared = {method.name: method for method in list_methods()}
+    assert [row["name"] for row in result.json] == list(declared)
+    for row in result.json:
+        method = declared[row["name"]]
+        assert (row["title"], row["paper"], row["cost"]) == (
+            method.title, method.paper, method.cost,
+        )  # fmt: skip
+        assert set(row["needs"]) == method.needs
+        assert row["options"] == dict(method.options)
+        assert row["description"] == method.description
+
+
+def test_the_table_names_each_once(call: Callable[..., Call]) -> None:
+    result = call("methods")
+    assert result.code == 0
+    firsts = [line.split()[0] for line in result.out.splitlines() if line[:1].strip()]
+    assert firsts == ["method", *(method.name for method in list_methods())]
