@@ -296,7 +296,7 @@ def test_images_of_several_sizes_and_a_size_that_was_said(tmp_path: Path) -> Non
     ("options", "error", "message"),
     [
         ({"framework": "mxnet"}, ModelLoadError, 'framework is "torch" or "keras"'),
-        ({"model": "resnet"}, ModelLoadError, "model='resnet' cannot be trained here"),
+        ({"model": "resnet"}, ModelLoadError, "arch='resnet' names no source of models"),
         ({"epochs": 0}, RunError, "epochs is a whole number from 1 on"),
         ({"batch_size": 2.5}, RunError, "batch_size is a whole number"),
         ({"patience": -1}, RunError, "patience is a whole number"),

@@ -12,28 +12,31 @@ from pathlib import Path
 from typing import Any
 
 from limelight.errors import DatasetError, ModelLoadError, RunError
-from limelight.models import Classifier, Preprocess, load, side_file
+from limelight.models import Classifier, load, side_file
 from limelight.models.classifier import Framework
-from limelight.models.conventions import build
-from limelight.models.small_network import small_cnn
 from limelight.training.augmentation import compose
+from limelight.training.backbones import SMALL, Backbone, find_backbone
 from limelight.training.batches import Batches
 from limelight.training.folder import Folder
 from limelight.training.loop import Trainer, run
 from limelight.training.samples import Samples, labelled, split
 
-SMALL = "limelight:small_cnn"
+_USUAL = 224
+_HEAD_FACTOR = 10.0
 
 
 def train_classifier(
     dataset: Any,
-    model: str = SMALL,
+    model: str | Classifier = SMALL,
     *,
     framework: Framework = "torch",
+    pretrained: bool = False,
+    freeze: bool = False,
+    fine: bool = False,
     validation: Any = 0.1,
     epochs: int = 10,
     batch_size: int = 32,
-    learning_rate: float = 0.01,
+    learning_rate: float | None = None,
     weight_decay: float = 0.05,
     augment: Sequence[str] = ("shift",),
     size: int | tuple[int, int] | None = None,
@@ -52,16 +55,26 @@ def train_classifier(
     Args:
         dataset: a `limelight.data.Dataset` with labels, or ``(images, labels)``: images as uint8
             array (N, H, W[, C]) or a list of what `limelight.images.read` takes, labels (N,).
-        model: the id of what is trained.
-        framework: "torch", or "keras" on the backend that Keras is configured for.
+        model: what is trained: "limelight:small_cnn"; an id such as "torchvision:resnet50",
+            "timm:resnet50" or "keras:ResNet50"; or a `Classifier`, whose weights it starts from.
+            It is cut at its last feature map and gets a new head; where the rest has learnt
+            before, the head learns ten times as fast.
+        framework: of the small network: "torch", or "keras" on the backend that Keras is
+            configured for.
+        pretrained: start an id from the weights that its source downloads.
+        freeze: train the head alone.
+        fine: the last stage no longer halves the map, which then has twice as many rows and
+            columns (PyTorch).
         validation: another data set, or the share of each class that is held out.
         epochs: passes over the training images.
         batch_size: images in a batch.
-        learning_rate: the highest, after a warm-up and before a cosine decay.
+        learning_rate: the highest, after a warm-up and before a cosine decay; by default 0.01
+            for the small network, 0.001 for others that start at random, and 0.0003 for those
+            that have learnt before (their head: ten times that).
         weight_decay: of AdamW, on weights but not on norms and biases.
         augment: any of "shift", "flip" (not where left and right matter, as in digits), "light".
-        size: the side of the model's input, or (height, width); by default that of the first
-            image.
+        size: the side of the model's input, or (height, width); by default that of the
+            `Classifier`, 224 for an id, and that of the first image for the small network.
         seed: decides initial weights, order and augmentation.
         patience: stop after so many epochs without a better validation accuracy.
         out: a folder that keeps everything, which `limelight.load` reads; by default nothing is
@@ -74,13 +87,17 @@ def train_classifier(
 
     Raises:
         DatasetError: a data set without labels, or with none to train or validate on.
+        ModelLoadError: no such model, or one that cannot be cut at its last feature map.
         RunError: `out` holds something else, or a training with other settings.
         KeyboardInterrupt: Ctrl-C; the message says what was kept.
     """
-    _check(model, framework, epochs, batch_size, patience)
+    _check(framework, epochs, batch_size, patience)
     compose(augment)
     images, labels, names = labelled(dataset)
-    preprocess = _preprocess(images, size, framework)
+    backbone = find_backbone(model, framework, _size(images, model, size), pretrained, fine)
+    framework, preprocess = backbone.framework, backbone.preprocess
+    if learning_rate is None:
+        learning_rate = 0.01 if backbone.name == SMALL else 0.001 if backbone.whole else 0.0003
     training = Samples(images, labels, preprocess, names)
     if isinstance(validation, float):
         chosen, held_out = split(labels, validation, seed)
@@ -97,12 +114,15 @@ def train_classifier(
         preprocess=preprocess,
         class_names=None if names is None else tuple(names),
         framework=framework,
-        arch=model if framework == "torch" else None,
+        arch=backbone.arch,
+        attributes=backbone.attributes,
     )
     settings = {
         "framework": framework,
         "training": {
-            "model": model,
+            "model": backbone.name,
+            "pretrained": pretrained,
+            "freeze": freeze,
             "classes": classes,
             "epochs": epochs,
             "batch_size": batch_size,
@@ -125,16 +145,14 @@ def train_classifier(
                 batches = Batches(training, preprocess, batch_size, seed, tuple(augment))
                 held = Batches(valid, preprocess, max(batch_size, 64))
                 trainer = _trainer(
-                    framework, classes, batches, held, epochs, learning_rate, weight_decay
+                    backbone, classes, freeze, batches, held, epochs, learning_rate, weight_decay
                 )
                 run(trainer, folder, epochs, patience, progress)
             trained = load(path)
     return trained if out is not None else replace(trained, source="")
 
 
-def _check(model: str, framework: str, epochs: int, batch_size: int, patience: int | None) -> None:
-    if model != SMALL:
-        raise ModelLoadError(f"model={model!r} cannot be trained here; expected {SMALL!r}")
+def _check(framework: str, epochs: int, batch_size: int, patience: int | None) -> None:
     if framework not in ("torch", "keras"):
         raise ModelLoadError(f'framework is "torch" or "keras", not {framework!r}')
     for name, value in {"epochs": epochs, "batch_size": batch_size, "patience": patience}.items():
@@ -142,41 +160,49 @@ def _check(model: str, framework: str, epochs: int, batch_size: int, patience: i
             raise RunError(f"{name} is a whole number from 1 on, not {value!r}")
 
 
-def _preprocess(images: Sequence[Any], size: Any, framework: str) -> Preprocess:
+def _size(images: Sequence[Any], model: str | Classifier, size: Any) -> tuple[int, int]:
     from limelight.images import read
 
-    if size is None:
+    if size is None and isinstance(model, Classifier):
+        size = model.preprocess.size
+    elif size is None and model != SMALL:
+        size = _USUAL
+    elif size is None:
         first = images[0].read() if hasattr(images[0], "read") else read(images[0])
         size = (first.height, first.width)
-    sides = (size, size) if isinstance(size, int) else tuple(size)
-    channels_first = True
-    if framework == "keras":
-        from limelight.models.keras_backend import import_keras
-
-        channels_first = import_keras().config.image_data_format() == "channels_first"
-    return build("-1-1", sides, None, channels_first).assuming("")
+    return (size, size) if isinstance(size, int) else tuple(size)
 
 
 def _trainer(
-    framework: str,
+    backbone: Backbone,
     classes: int,
+    freeze: bool,
     training: Batches,
     validation: Batches,
     epochs: int,
     learning_rate: float,
     weight_decay: float,
 ) -> Trainer:
-    size = training.preprocess.size
-    if framework == "torch":
+    model = backbone.make(classes)
+    factor = 1.0 if backbone.whole else _HEAD_FACTOR
+    if backbone.framework == "torch":
         from limelight.training.torch_trainer import TorchTrainer
 
-        model = small_cnn(classes)
-        groups = [(list(model.parameters()), learning_rate)]
+        head = list(model.head.parameters())
+        rest = [p for p in model.parameters() if all(p is not each for each in head)]
+        if freeze:
+            model.freeze()
+            rest = []
+        groups = [(rest, learning_rate), (head, factor * learning_rate)]
+        if backbone.whole:
+            groups = [(rest + head, learning_rate)]
         return TorchTrainer(model, training, validation, epochs, groups, weight_decay)
+    from limelight.training.keras_head import freeze as freeze_keras
     from limelight.training.keras_trainer import KerasTrainer
 
-    model = small_cnn(classes, "keras", size)
-    return KerasTrainer(model, training, validation, epochs, learning_rate, weight_decay)
+    if freeze:
+        freeze_keras(model)
+    return KerasTrainer(model, training, validation, epochs, learning_rate, weight_decay, factor)
 
 
 @contextmanager

@@ -20,7 +20,10 @@ _HISTORY = "limelight_history.json"
 
 
 class KerasTrainer:
-    """AdamW on the cross-entropy of the logits, with Keras's own warm-up and cosine decay."""
+    """AdamW on the cross-entropy of the logits, with Keras's own warm-up and cosine decay.
+
+    The head's learning rate is `head_factor` times that of the rest.
+    """
 
     def __init__(
         self,
@@ -30,8 +33,11 @@ class KerasTrainer:
         epochs: int,
         learning_rate: float,
         weight_decay: float,
+        head_factor: float = 1.0,
     ) -> None:
         keras = import_keras()
+        from limelight.training.keras_head import HeadFirst
+
         self._model = model
         self._training = training
         self._validation = validation
@@ -40,7 +46,9 @@ class KerasTrainer:
         schedule = keras.optimizers.schedules.CosineDecay(
             0.0, max(1, total - warm_up), warmup_target=learning_rate, warmup_steps=warm_up
         )
-        optimizer = keras.optimizers.AdamW(schedule, weight_decay=weight_decay, epsilon=1e-8)
+        optimizer = HeadFirst(
+            schedule, weight_decay=weight_decay, epsilon=1e-8, head_factor=head_factor
+        )
         self._compile(optimizer)
 
     def _compile(self, optimizer: Any) -> None:
@@ -96,6 +104,8 @@ class KerasTrainer:
             RunError: the file is damaged.
         """
         import keras
+
+        import limelight.training.keras_head  # noqa: F401  registers the optimizer
 
         try:
             with zipfile.ZipFile(path) as archive:

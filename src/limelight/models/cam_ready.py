@@ -1,0 +1,134 @@
+"""A backbone of PyTorch with the head that class activation maps want.
+
+The last feature map, global average pooling, one linear layer: so the map of a class is a weighted
+sum of channels (Zhou 2016), and nothing stands between map and score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from limelight.errors import ModelLoadError
+
+
+class CamReady(nn.Module):
+    """`features` → global average pooling → `head`, (N, 3, H, W) to (N, classes) logits.
+
+    With `frozen` the features are not trained, and their norms keep their statistics.
+    """
+
+    def __init__(self, features: nn.Module, channels: int, classes: int) -> None:
+        super().__init__()
+        self.features = features
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.flatten = nn.Flatten()
+        self.head = nn.Linear(channels, classes)
+        self.frozen = False
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (N, classes)."""
+        return self.head(self.flatten(self.pool(self.features(images))))
+
+    def train(self, mode: bool = True) -> CamReady:
+        """As `nn.Module.train`, but frozen features stay in eval mode."""
+        super().train(mode)
+        if self.frozen:
+            self.features.eval()
+        return self
+
+    def freeze(self) -> None:
+        """Train the head alone from now on."""
+        self.frozen = True
+        self.features.requires_grad_(False)
+
+
+def with_cam_head(model: nn.Module, classes: int, what: str) -> CamReady:
+    """A classification network cut at its last feature map, with a new head.
+
+    Its modules and weights are used, not copied.
+
+    Raises:
+        ModelLoadError: there is no place to cut: what comes before its pooling is not a chain.
+    """
+    features = _features(model)
+    if features is not None:
+        device = next(model.parameters()).device
+        was_training = features.training
+        features.eval()
+        try:
+            with torch.no_grad():
+                found = features(torch.zeros(1, 3, 224, 224, device=device))
+        except (RuntimeError, TypeError, NotImplementedError, AssertionError):
+            found = None
+        features.train(was_training)
+        if isinstance(found, Tensor) and found.ndim == 4 and min(found.shape[2:]) > 1:
+            return CamReady(features, found.shape[1], classes)
+    raise ModelLoadError(
+        f"{what} cannot be cut at its last feature map: a network is expected whose convolutions "
+        "run one after the other up to global pooling, such as a ResNet, VGG, DenseNet, MobileNet, "
+        "EfficientNet or ConvNeXt"
+    )
+
+
+def _features(model: nn.Module) -> nn.Module | None:
+    if isinstance(model, CamReady):
+        return model.features
+    inner = getattr(model, "features", None)
+    if isinstance(inner, nn.Module):
+        if type(model).__name__ == "DenseNet":  # applies its last ReLU outside of its features
+            return nn.Sequential(inner, nn.ReLU())
+        if isinstance(inner, nn.Sequential) and isinstance(inner[-1], nn.MaxPool2d):
+            return inner[:-1]  # as Zhou 2016: VGG's map before its last pooling is twice as fine
+        return inner
+    chain: dict[str, nn.Module] = {}
+    for name, child in model.named_children():
+        if isinstance(child, nn.Linear) or (chain and _pools_globally(child)):
+            break
+        chain[name] = child
+    sequence = nn.Sequential()
+    for name, child in chain.items():
+        sequence.add_module(name, child)
+    return sequence if chain else None
+
+
+def _pools_globally(module: nn.Module) -> bool:
+    name = type(module).__name__.lower()  # timm has classes of its own
+    return "pool" in name and not isinstance(module, nn.MaxPool2d | nn.AvgPool2d)
+
+
+def last_strides(model: CamReady, size: tuple[int, int]) -> dict[str, tuple[int, int]]:
+    """By path, the strides to set so that the last stage no longer halves the map.
+
+    They are those layers with a stride whose output has the size of the last feature map; the
+    weights fit as before, and the map has twice as many rows and columns.
+    """
+    shapes: dict[str, tuple[int, ...]] = {}
+    handles = [
+        module.register_forward_hook(
+            lambda _module, _inputs, output, name=name: shapes.update({name: tuple(output.shape)})
+        )
+        for name, module in _strided(model)
+    ]
+    training = model.training
+    try:
+        with torch.no_grad():
+            last = model.eval().features(torch.zeros(1, 3, *size))
+    finally:
+        for handle in handles:
+            handle.remove()
+        model.train(training)
+    return {
+        f"{name}.stride": (1, 1)
+        for name, shape in shapes.items()
+        if shape[2:] == tuple(last.shape[2:])
+    }
+
+
+def _strided(model: nn.Module) -> Iterator[tuple[str, Any]]:
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Conv2d) and max(module.stride) > 1:
+            yield name, module

@@ -1,0 +1,151 @@
+"""Training on backbones: heads, what is frozen, what is loaded again; and the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import limelight
+from examples import miniatures
+from limelight.cli import build_app
+from limelight.training import train_classifier
+
+torch = pytest.importorskip("torch")
+
+
+def drawn(count: int) -> tuple[list[Any], np.ndarray]:
+    made = list(miniatures.drawings(count, 2, seed=0))
+    return [each.picture for each in made], np.array([each.label for each in made])
+
+
+def weights(model: Any, prefix: str) -> dict[str, Any]:
+    return {k: v.clone() for k, v in model.state_dict().items() if k.startswith(prefix)}
+
+
+def test_frozen_the_head_alone_learns_and_the_folder_is_a_model(tmp_path: Path) -> None:
+    pytest.importorskip("torchvision")
+    options: dict[str, Any] = {"size": 64, "batch_size": 4, "progress": False, "freeze": True}
+    short = train_classifier(drawn(8), "torchvision:resnet18", validation=0.25, epochs=1, **options)
+    longer = train_classifier(
+        drawn(8), "torchvision:resnet18", validation=0.25, epochs=4, out=tmp_path / "run", **options
+    )
+    one, two = weights(short.model, "features"), weights(longer.model, "features")
+    assert all(torch.equal(one[k], two[k]) for k in one), "one seed, one backbone"
+    assert not torch.equal(short.model.head.weight, longer.model.head.weight)
+    again = limelight.load(tmp_path / "run")
+    picture = drawn(1)[0][0]
+    np.testing.assert_array_equal(
+        limelight.explain(again, picture, "cam").numpy(),
+        limelight.explain(longer, picture, "cam").numpy(),
+    )
+
+
+def test_a_head_on_learnt_weights_learns_ten_times_as_fast(tmp_path: Path) -> None:
+    """Adam's first step is the learning rate, whatever the gradient."""
+    from safetensors.torch import save_file
+
+    from limelight.training.backbones import find_backbone
+    from limelight.training.classifier import _trainer
+
+    pytest.importorskip("torchvision")
+    from torchvision.models import resnet18
+
+    save_file(resnet18(weights=None).state_dict(), tmp_path / "w.safetensors")
+    given = limelight.load(tmp_path / "w.safetensors", arch="torchvision:resnet18", size=64)
+    backbone = find_backbone(given, "torch", (64, 64))
+    from limelight.training.batches import Batches
+    from limelight.training.samples import Samples
+
+    images, labels = drawn(4)
+    batches = Batches(Samples(images, labels, backbone.preprocess), backbone.preprocess, 4)
+    trainer: Any = _trainer(backbone, 2, False, batches, batches, 1, 1e-3, 0.0)
+    assert set(trainer._rates) == {1e-3, 1e-2}
+    start = weights(given.model, "conv1")["conv1.weight"]
+    kept = trainer._model.features.conv1.weight
+    torch.testing.assert_close(start, kept.detach().contiguous())
+    trainer.train(0, lambda *_: None)
+    torch.testing.assert_close(start, given.model.conv1.weight.detach())  # a copy was trained
+
+
+@pytest.mark.keras
+def test_in_keras(tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras")
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((64, 64, 3)),
+            layers.Conv2D(8, 3, 2, activation="relu", name="one"),
+            layers.Conv2D(8, 3, 2, activation="relu", name="two"),
+            layers.Flatten(),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
+    before = [np.asarray(v) for v in model.get_weights()]
+    given = limelight.load(model, preprocess="0-1")
+    options: dict[str, Any] = {"validation": 0.25, "batch_size": 4, "progress": False}
+    trained = train_classifier(drawn(8), given, epochs=2, out=tmp_path / "run", **options)
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+    again = limelight.load(tmp_path / "run")
+    maps = limelight.explain(again, drawn(1)[0][0], "cam")
+    assert maps.layer == "two"
+    expected = limelight.explain(trained, drawn(1)[0][0], "cam")
+    np.testing.assert_array_equal(maps.numpy(), expected.numpy())
+    frozen = train_classifier(drawn(8), given, epochs=2, freeze=True, **options)
+    np.testing.assert_array_equal(
+        np.asarray(frozen.model.get_layer("two").get_weights()[0]), before[2]
+    )
+
+    # Adam's first step is the learning rate itself: the head's is ten times the other's.
+    from limelight.training.keras_head import HeadFirst, with_cam_head
+
+    net = with_cam_head(keras.models.clone_model(model), 2)
+    optimizer = HeadFirst(0.001, weight_decay=0.0, epsilon=1e-12, head_factor=10.0)
+    variables = [net.get_layer("two").kernel, net.get_layer("head").kernel]
+    start = [np.asarray(keras.ops.convert_to_numpy(v)).copy() for v in variables]
+    optimizer.apply([keras.ops.ones_like(v) for v in variables], variables)
+    steps = [
+        float(np.abs(keras.ops.convert_to_numpy(v) - s).mean())
+        for v, s in zip(variables, start, strict=True)
+    ]
+    assert steps == pytest.approx([0.001, 0.01], rel=1e-2)
+
+
+def test_train_then_evaluate_needs_nothing_else(tmp_path: Path) -> None:
+    """Names in several scripts, with quotes and angle brackets, on the way to HTML and terminal."""
+    folder = miniatures.cars196(tmp_path / "cars", train=24, test=8)
+    run, found = str(tmp_path / "run"), str(tmp_path / "found")
+    asked = ["train", str(folder), "--split", "train", "--size", "64", "--epochs", "2"]
+    result = CliRunner().invoke(
+        build_app(), [*asked, "--validation", "0.25", "--out", run, "--json"]
+    )
+    assert result.exit_code == 0, result.output
+    said = json.loads(result.stdout)
+    assert said["epochs"] == 2
+    assert 0 <= said["validation_accuracy"] <= 1
+    result = CliRunner().invoke(
+        build_app(),
+        [
+            *("explain", "--model", run, "--data", str(folder), "--split", "test"),
+            *("--index", "0", "--index", "1", "--index", "2", "--out", str(tmp_path / "maps")),
+        ],
+    )
+    assert result.exit_code == 0, result.output
+    for name in miniatures.CARS[:3]:
+        assert f"(true: {name})" in result.output
+    commands = {command.name for command in build_app().registered_commands}
+    if "evaluate" not in commands:
+        pytest.skip("limelight evaluate is not there yet")
+    result = CliRunner().invoke(
+        build_app(), ["evaluate", str(folder), "--split", "test", "--model", run, "--out", found]
+    )
+    assert result.exit_code == 0, result.output
+    html = (tmp_path / "found" / "report.html").read_text("utf-8")
+    assert "현대 쏘나타 2010" in html
+    assert "比亚迪 F3 2009" in html
+    assert "<Sedan>" not in html
+    assert "&lt;Sedan&gt;" in html
