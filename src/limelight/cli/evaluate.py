@@ -13,7 +13,7 @@ from limelight.cli import options
 def command(
     dataset: options.Dataset,
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="Folder of the run; there it goes on where it was.")
+        Path, typer.Option("--out", "-o", help="Folder of the run; an interrupted one goes on.")
     ],
     model: options.OptionalModel = None,
     methods: options.EvaluatedMethods = None,

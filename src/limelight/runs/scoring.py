@@ -143,7 +143,7 @@ def _compressed(values: np.ndarray) -> tuple[float, np.ndarray | None]:
     return largest, (values / largest).astype(np.float16)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=4)  # two baselines, each in the image and on the square
 def baseline_map(name: str, size: Size) -> np.ndarray:
     """A baseline's map (H, W), read-only."""
     from limelight.metrics import BASELINES
