@@ -131,11 +131,17 @@ def torch_head() -> Any:
     return head
 
 
-def torch_model(inplace: bool = False, softmax: bool = False) -> Any:
-    """The network as an `nn.Sequential` in eval mode; paths are the layers' names."""
+def torch_model(inplace: bool = False, softmax: bool = False, behind_relu2: Any = None) -> Any:
+    """The network as an `nn.Sequential` in eval mode; paths are the layers' names.
+
+    `behind_relu2`: one more module, called "extra".
+    """
     from torch import nn
 
     layers = torch_layers(inplace)
+    if behind_relu2 is not None:
+        later = [(name, layers.pop(name)) for name in ("conv3", "relu3")]
+        layers |= OrderedDict([("extra", behind_relu2), *later])
     layers |= {"gap": nn.AdaptiveAvgPool2d(1), "flat": nn.Flatten(), "head": torch_head()}
     if softmax:
         layers["softmax"] = nn.Softmax(dim=1)
@@ -188,12 +194,19 @@ def chain(layers: list[Any], values: Any) -> Any:
     return values
 
 
-def keras_model(activation: str | None = None, data_format: str = "channels_last") -> Any:
-    """The network as a functional Keras model; paths are the layers' names."""
+def keras_model(
+    activation: str | None = None, data_format: str = "channels_last", behind_relu2: Any = None
+) -> Any:
+    """The network as a functional Keras model; paths are the layers' names.
+
+    `behind_relu2`: one more layer.
+    """
     import keras
 
     given = keras_input(data_format)
     layers = [keras_layer(name, data_format) for name in LAYERS]
+    if behind_relu2 is not None:
+        layers.insert(LAYERS.index("relu2") + 1, behind_relu2)
     made = chain(layers + keras_head(activation, data_format), given)
     return fill(keras.Model(given, made))
 

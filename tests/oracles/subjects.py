@@ -108,7 +108,7 @@ def state(model: Any, framework: str) -> Mapping[str, Any]:
                 for key, value in vars(module).items()
                 if "hooks" in key and hasattr(value, "items")
             }
-            found[f"module {name}"] = (module.training, hooks, sorted(vars(module)), _own(module))
+            found[f"module {name}"] = (module.training, hooks, _own(module))
         for name, parameter in model.named_parameters():
             found[f"parameter {name}"] = (parameter.requires_grad, parameter.grad is None)
     if framework == "torch":
@@ -116,13 +116,37 @@ def state(model: Any, framework: str) -> Mapping[str, Any]:
             found[f"tensor {name}"] = tensor.numpy().tobytes()
         return found
     for layer in model._flatten_layers():
-        own = {key: id(value) for key, value in vars(layer).items()}
-        found[f"layer {layer.path} {id(layer)}"] = (own, layer.trainable)
-        assert "call" not in own
+        found[f"layer {layer.path} {id(layer)}"] = (_own(layer), layer.trainable)
+        assert "call" not in vars(layer)
     for variable in model.variables:
         found[f"variable {variable.path}"] = np.asarray(variable).tobytes()
     return found
 
 
 def _own(module: Any) -> dict[str, int]:
-    return {key: id(value) for key, value in vars(module).items()}
+    # Keras notes in `_called` that a layer was called at all.
+    return {key: id(value) for key, value in vars(module).items() if key != "_called"}
+
+
+def calling(framework: str, function: Callable[[], None]) -> Any:
+    """The small network, with softmax, and behind relu2 a layer that calls `function` and no more.
+
+    Building a Keras model calls it too.
+    """
+    if framework == "torch":
+        import torch
+
+        class Calling(torch.nn.Module):
+            def forward(self, values: Any) -> Any:
+                function()
+                return values
+
+        return networks.torch_model(softmax=True, behind_relu2=Calling())
+    import keras
+
+    class CallingLayer(keras.layers.Layer):
+        def call(self, values: Any) -> Any:
+            function()
+            return values
+
+    return networks.keras_model("softmax", behind_relu2=CallingLayer())

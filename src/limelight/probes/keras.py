@@ -25,7 +25,7 @@ from limelight.probes.keras_layers import (
     paths,
     softening,
 )
-from limelight.probes.keras_patching import patched, without_activation
+from limelight.probes.keras_patching import one_thread, patched, without_activation
 
 # How Keras wraps the message of an error inside a layer.
 _WRAPPED = re.compile(r"Exception encountered when calling .*?\x1b\[1m(.*?)\x1b\[0m", re.DOTALL)
@@ -71,11 +71,12 @@ class KerasProbe:
 
     def _softened(self, images: Any) -> Any:
         """The layer or operation that turns the output into probabilities, or None."""
-        final = final_operation(self.model)
-        if final is None:
-            last = self.trace(images).last
-            final = None if last is None else self._layers[last]
-        return final if softening(final) else None
+        with one_thread:
+            final = final_operation(self.model)
+            if final is None:
+                last = self.trace(images).last
+                final = None if last is None else self._layers[last]
+            return final if softening(final) else None
 
     def heads(self, classes: int, channels: int) -> Sequence[Head]:
         found = []
@@ -263,20 +264,21 @@ class PerModel:
 
     def get(self, probe: KerasProbe, key: Any, build: Callable[[], Any]) -> Any:
         """What `build` returned for `key`; built again where the model's layers have changed."""
-        fingerprint = tuple(
-            (name, id(layer), id(vars(layer).get("activation")))
-            for name, layer in probe._layers.items()
-        )
-        kept, known = self._by_model.get(probe.model, (None, {}))
-        if kept != fingerprint:
-            known = {}
-            self._by_model[probe.model] = (fingerprint, known)
-        if key not in known:
-            made = build()
-            while len(known) >= self._MOST:
-                del known[next(iter(known))]
-            known[key] = made
-        return known[key]
+        with one_thread:
+            fingerprint = tuple(
+                (name, id(layer), id(vars(layer).get("activation")))
+                for name, layer in probe._layers.items()
+            )
+            kept, known = self._by_model.get(probe.model, (None, {}))
+            if kept != fingerprint:
+                known = {}
+                self._by_model[probe.model] = (fingerprint, known)
+            if key not in known:
+                made = build()
+                while len(known) >= self._MOST:
+                    del known[next(iter(known))]
+                known[key] = made
+            return known[key]
 
 
 _traces = PerModel()

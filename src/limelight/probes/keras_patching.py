@@ -14,7 +14,9 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 _ABSENT = object()
-_one_thread = threading.RLock()
+
+#: Held while layers are changed, and to be held while one looks at what may be changed.
+one_thread = threading.RLock()
 
 
 @contextmanager
@@ -23,10 +25,10 @@ def patched(
     wrap: Callable[[str, Callable[..., Any]], Callable[..., Any]],
 ) -> Iterator[None]:
     """Put ``wrap(name, call)`` in the place of the `call` of each of `layers`."""
-    with _one_thread, ExitStack() as stack:
+    with one_thread, ExitStack() as stack:
         for name, layer in layers.items():
-            call = functools.wraps(layer.call)(_here(wrap(name, layer.call), layer.call))
-            stack.enter_context(_attribute(layer, "call", call))
+            call = layer.call
+            stack.enter_context(_attribute(layer, "call", _here(wrap(name, call), call)))
         yield
 
 
@@ -37,7 +39,7 @@ def without_activation(layer: Any) -> Iterator[None]:
         with patched({"": layer}, lambda name, call: lambda inputs, *args, **kwargs: inputs):
             yield
         return
-    with _one_thread, _attribute(layer, "activation", _here(lambda x: x, layer.activation)):
+    with one_thread, _attribute(layer, "activation", _here(lambda x: x, layer.activation)):
         yield
 
 
@@ -45,6 +47,7 @@ def _here(function: Callable[..., Any], elsewhere: Callable[..., Any]) -> Callab
     """`function` in the thread that is running now, `elsewhere` in all others."""
     owner = threading.get_ident()
 
+    @functools.wraps(elsewhere)
     def either(*args: Any, **kwargs: Any) -> Any:
         return (function if threading.get_ident() == owner else elsewhere)(*args, **kwargs)
 
