@@ -16,6 +16,7 @@ import keras
 import numpy as np
 
 import limelight
+from limelight.arrays import to_numpy
 
 DATA = os.environ.get("CARS196", "cars196:cars196")
 WEIGHTS = os.environ.get("WEIGHTS", "imagenet")  # "none": random
@@ -60,7 +61,7 @@ photographs = [dataset[i].read() for i in range(BATCH)]
 paths = ["backbone/conv5_block3_out", "backbone/conv4_block6_out", "squeeze"]
 found = limelight.explain(classifier, photographs, layer=paths)
 for path, maps in found.items():
-    print(f"{path:28} {maps.values.shape}  classes {np.asarray(maps.target).tolist()}")
+    print(f"{path:28} {tuple(maps.values.shape)}  classes {np.asarray(maps.target).tolist()}")
 
 # %% [markdown]
 # A batch gives what its images give one by one, and each is explained for its own class:
@@ -85,7 +86,7 @@ except limelight.LimelightError as error:
     print(error)
 
 # %%
-rows = {path: maps.resized("max") for path, maps in found.items()}
+rows = {path: [to_numpy(map_) for map_ in maps.resized("max")] for path, maps in found.items()}
 figure = limelight.draw.grid(
     photographs, rows, columns=[classes[dataset[i].label] for i in range(BATCH)]
 )
