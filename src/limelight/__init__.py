@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from limelight.methods import list_methods as list_methods
     from limelight.models import Classifier as Classifier
     from limelight.models import load as load
+    from limelight.report import evaluate as evaluate
+    from limelight.training import train_classifier as train_classifier
 
 # Public name -> the module it lives in. A name that is itself a module is imported as such.
 _PUBLIC = {
@@ -28,11 +30,25 @@ _PUBLIC = {
     "Frame": "limelight.frames",
     "LimelightError": "limelight.errors",
     "Maps": "limelight.maps",
+    "evaluate": "limelight.report",
     "explain": "limelight.explainer",
     "list_methods": "limelight.methods",
     "load": "limelight.models",
+    "train_classifier": "limelight.training",
 }
-_MODULES = ("boxes", "data", "draw", "errors", "localization", "methods", "metrics")
+_MODULES = (
+    "arrays",
+    "boxes",
+    "data",
+    "draw",
+    "errors",
+    "localization",
+    "methods",
+    "metrics",
+    "report",
+    "runs",
+    "training",
+)
 
 __all__ = ["__version__", *_PUBLIC, *_MODULES]
 
