@@ -107,7 +107,7 @@ def test_in_keras(tmp_path: Path) -> None:
     optimizer = HeadFirst(0.001, weight_decay=0.0, epsilon=1e-12, head_factor=10.0)
     variables = [net.get_layer("two").kernel, net.get_layer("head").kernel]
     start = [np.asarray(keras.ops.convert_to_numpy(v)).copy() for v in variables]
-    optimizer.apply([keras.ops.ones_like(v) for v in variables], variables)
+    optimizer.apply([keras.ops.ones(v.shape) for v in variables], variables)
     steps = [
         float(np.abs(keras.ops.convert_to_numpy(v) - s).mean())
         for v, s in zip(variables, start, strict=True)

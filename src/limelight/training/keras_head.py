@@ -49,7 +49,8 @@ class HeadFirst(keras.optimizers.AdamW):
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """One variable's step."""
-        if f"{HEAD}/" in variable.path:
+        # On TensorFlow the variable here is TensorFlow's own, which does not know its path.
+        if f"{HEAD}/" in self._trainable_variables[self._get_variable_index(variable)].path:
             learning_rate = learning_rate * self.head_factor
         super().update_step(gradient, variable, learning_rate)
 
