@@ -48,7 +48,11 @@ def test_imagenet_in_its_own_order_is_recognized() -> None:
 
 @pytest.mark.parametrize(
     ("data", "named"),
-    [(["kangaroo"], "'kangaroo'"), (["ant", "wolf"], "1 of its 2 classes .*'wolf'")],
+    [
+        (["kangaroo"], "'kangaroo'"),
+        (["ant", "wolf"], "1 of its 2 classes .*'wolf'"),
+        (["bee", "wolf", "cow"], "2 of its 3"),
+    ],
 )
 def test_names_that_do_not_agree_are_an_error(data: list[str], named: str) -> None:
     with pytest.raises(DatasetError, match=named):

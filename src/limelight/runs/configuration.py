@@ -46,6 +46,7 @@ def configuration_of(
         "options": dict(options or {}),
         "layer": layer if layer is None or isinstance(layer, str) else type(layer).__name__,
         "target": explaining.target,
+        "labels": explaining.labels.origin,
         "class_map": None if index is None else {str(k): v for k, v in sorted(index.items())},
         "cuts": {name: cut.as_dict() for name, cut in evaluator.cuts.items()},
         "maps": {name: str(folder.resolve()) for name, folder in explaining.folders.items()},

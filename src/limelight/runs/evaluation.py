@@ -13,52 +13,16 @@ from limelight.frames import Frame
 from limelight.runs.baselines import baseline_boxes, baseline_cuts
 from limelight.runs.cuts import Cut
 from limelight.runs.made_elsewhere import read_map
-from limelight.runs.metric_rows import result_of, scorers, share_of
+from limelight.runs.metric_rows import share_of
 from limelight.runs.rows import Row
 from limelight.runs.scoring import best_iou
+from limelight.runs.table import RESAMPLES, Line, make_line
 
 if TYPE_CHECKING:
     import numpy as np
 
     from limelight.data import Dataset
     from limelight.metrics import Result
-
-RESAMPLES = 1000
-_HIT = 0.5
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of the table: a method or a baseline.
-
-    Attributes:
-        name: of the method, the folder of maps, or the baseline.
-        baseline: whether it looks at no image.
-        cut: how its maps were thresholded.
-        layer: the layer explained; None where there is none.
-        results: by column, a name from `COLUMNS`; a figure without meaning is absent.
-    """
-
-    name: str
-    baseline: bool
-    cut: Cut | None
-    layer: str | None
-    results: Mapping[str, Result]
-
-
-COLUMNS: dict[str, str] = {
-    "mean-iou": "mean IoU",
-    "gt-known": "GT-known",
-    "localized": "IoU ≥ 0.5",
-    "top-1": "top-1 loc",
-    "maxboxacc-v1": "MaxBoxAcc",
-    "maxboxacc-v2": "MaxBoxAccV2",
-    "pointing-game": "pointing",
-    "energy-pointing-game": "energy",
-}
-"""The title of each column of the table. "gt-known" is the share of images whose box has IoU ≥ 0.5
-when the true class is explained, "localized" the same of any other class, "top-1" the share where
-the model is right as well."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,35 +150,10 @@ class Evaluation:
         return methods + [self._line(name, baseline=True) for name in self.baselines]
 
     def _line(self, name: str, baseline: bool) -> Line:
-        from limelight.metrics import MeanIoU
-
-        rows, cut = self.scored, self.cuts[name]
-        labels = [row.label for row in rows]
-        found = [row.found[name] for row in rows]
-        results: dict[str, Result | None] = {
-            "mean-iou": result_of(
-                MeanIoU(cut.threshold, cut.rule),
-                [_array(each.iou) for each in found],
-                labels,
-                RESAMPLES,
-            )
-        }
-        hits = [None if each.iou is None else each.iou >= _HIT for each in found]
-        both = [
-            None if hit is None or row.correct is None else hit and row.correct
-            for hit, row in zip(hits, rows, strict=True)
-        ]
-        share = "gt-known" if self.target == "true" else "localized"
-        settings = {"threshold": cut.threshold, "rule": cut.rule, "convention": "half_open"}
-        results[share] = share_of(share, hits, labels, RESAMPLES, settings)
-        results["top-1"] = share_of("top-1", both, labels, RESAMPLES, settings)
-        for metric, scorer in scorers().items():
-            if metric not in self.metrics or (name, metric) in _MEANINGLESS:
-                continue
-            kept = [each.scores.get(metric) for each in found]
-            results[metric] = result_of(scorer.make(), kept, labels, RESAMPLES)
-        known = {column: result for column, result in results.items() if result is not None}
-        return Line(name, baseline, cut, self.layers.get(name), known)
+        return make_line(
+            self.scored, name, baseline, self.cuts[name], self.layers.get(name), self.target,
+            self.metrics,
+        )  # fmt: skip
 
     def per_class(self) -> list[dict[str, Any]]:
         """For each class of the data set: its name, images, accuracy, and each line's figures."""
@@ -289,10 +228,6 @@ class Evaluation:
         return json.dumps(self.as_dict(rows), ensure_ascii=False, indent=1, allow_nan=False)
 
 
-# A flat map points nowhere, and would count as if it had pointed and missed.
-_MEANINGLESS = {("whole-image", "pointing-game")}
-
-
 def _with_boxes(row: Row, boxes: Mapping[str, Any]) -> Row:
     """The row with the next box of each baseline."""
     found = dict(row.found)
@@ -300,12 +235,6 @@ def _with_boxes(row: Row, boxes: Mapping[str, Any]) -> Row:
         box = next(following)
         found[name] = replace(found[name], box=box, iou=best_iou(box, row.boxes))
     return replace(row, found=found)
-
-
-def _array(value: float | None) -> np.ndarray | None:
-    import numpy as np
-
-    return None if value is None else np.array([value])
 
 
 def _name(index: int | None, names: Sequence[str] | None) -> str | None:

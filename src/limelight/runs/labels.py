@@ -79,8 +79,11 @@ def _by_names(names: Sequence[str], known: Sequence[str]) -> Labels:
         for label, name in enumerate(names)
     }
     found = {label: at for label, at in hits.items() if at}
-    # Most and not all: one name of a class can be that of another, as "cardigan" in ImageNet.
-    if 2 * sum(label in at for label, at in found.items()) > len(found):
+    own = sum(label in at for label, at in found.items())
+    named = sum(name != str(label) for label, name in enumerate(names))
+    # Most and not all: one name of a class can be that of another, as "cardigan" in ImageNet, and
+    # a manifest knows the names of those classes only that it has images of.
+    if 2 * own > max(len(found), named):
         return Labels(None, "the data set's classes are the model's, by name and number")
     if len(found) == len(names) and all(len(at) == 1 for at in found.values()):
         return Labels({label: at[0] for label, at in found.items()}, "classes of the same name")
