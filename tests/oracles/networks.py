@@ -157,7 +157,8 @@ def keras_layer(name: str, data_format: str = "channels_last") -> Any:
 
     if name.startswith("conv"):
         h, w, _, features = _KERNELS[name]
-        return keras.layers.Conv2D(features, (h, w), data_format=data_format, name=name)
+        options = {"data_format": data_format, "kernel_initializer": "zeros", "name": name}
+        return keras.layers.Conv2D(features, (h, w), **options)
     if name.startswith("relu"):
         return keras.layers.ReLU(name=name)
     if name == "pool":
@@ -171,7 +172,8 @@ def keras_head(activation: str | None = None, data_format: str = "channels_last"
     import keras
 
     pooling = keras.layers.GlobalAveragePooling2D(data_format=data_format, name="gap")
-    return [pooling, keras.layers.Dense(CLASSES, activation=activation, name="head")]
+    options = {"activation": activation, "kernel_initializer": "zeros", "name": "head"}
+    return [pooling, keras.layers.Dense(CLASSES, **options)]
 
 
 def keras_input(data_format: str = "channels_last") -> Any:
