@@ -125,10 +125,15 @@ def open_model(
             said = json.loads(preprocess)
         except json.JSONDecodeError as error:
             raise ModelLoadError(f"--preprocess is not a JSON object: {error}") from None
-    return load(model, arch, _size(size), said, classes)
+    return load(model, arch, parse_size(size), said, classes)
 
 
-def _size(text: str | None) -> int | tuple[int, int] | None:
+def parse_size(text: str | None) -> int | tuple[int, int] | None:
+    """The side, or (height, width), that --size says.
+
+    Raises:
+        ModelLoadError: it is neither a number nor HEIGHTxWIDTH.
+    """
     if text is None:
         return None
     sides = text.lower().split("x")

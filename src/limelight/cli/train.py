@@ -94,7 +94,7 @@ def command(
         augment=[name for name in augment.split(",") if name and name != "none"],
         patience=patience,
         seed=seed,
-        size=options._size(size),
+        size=options.parse_size(size),
         out=out,
         restart=restart,
         progress=not as_json,

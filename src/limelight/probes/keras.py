@@ -83,11 +83,11 @@ class KerasProbe:
         for name, layer in self._layers.items():
             if not isinstance(layer, keras.layers.Dense | keras.layers.Conv2D) or not layer.built:
                 continue
-            kernel = layer.kernel
+            kernel = keras.ops.stop_gradient(layer.kernel)
             if tuple(kernel.shape) in ((channels, classes), (1, 1, channels, classes)):
                 matrix = keras.ops.reshape(kernel, (channels, classes))
                 matrix = keras.ops.cast(keras.ops.transpose(matrix), "float32")
-                bias = layer.bias
+                bias = None if layer.bias is None else keras.ops.stop_gradient(layer.bias)
                 found.append(
                     Head(name, matrix, None if bias is None else keras.ops.cast(bias, "float32"))
                 )
