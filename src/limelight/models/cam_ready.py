@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from limelight.errors import ModelLoadError
+from limelight.models.feature_maps import last_features
 
 
 class CamReady(nn.Module):
@@ -52,52 +53,18 @@ def with_cam_head(model: nn.Module, classes: int, what: str) -> CamReady:
     Its modules and weights are used, not copied.
 
     Raises:
-        ModelLoadError: there is no place to cut: what comes before its pooling is not a chain.
+        ModelLoadError: it has no feature map (a transformer of tokens), or cannot be followed.
     """
-    features = _features(model)
-    if features is not None:
-        device = next(model.parameters()).device
-        was_training = features.training
-        features.eval()
-        try:
-            with torch.no_grad():
-                found = features(torch.zeros(1, 3, 224, 224, device=device))
-        except (RuntimeError, TypeError, NotImplementedError, AssertionError):
-            found = None
-        features.train(was_training)
-        if isinstance(found, Tensor) and found.ndim == 4 and min(found.shape[2:]) > 1:
-            return CamReady(features, found.shape[1], classes)
-    raise ModelLoadError(
-        f"{what} cannot be cut at its last feature map: a network is expected whose convolutions "
-        "run one after the other up to global pooling, such as a ResNet, VGG, DenseNet, MobileNet, "
-        "EfficientNet or ConvNeXt"
-    )
-
-
-def _features(model: nn.Module) -> nn.Module | None:
     if isinstance(model, CamReady):
-        return model.features
-    inner = getattr(model, "features", None)
-    if isinstance(inner, nn.Module):
-        if type(model).__name__ == "DenseNet":  # applies its last ReLU outside of its features
-            return nn.Sequential(inner, nn.ReLU())
-        if isinstance(inner, nn.Sequential) and isinstance(inner[-1], nn.MaxPool2d):
-            return inner[:-1]  # as Zhou 2016: VGG's map before its last pooling is twice as fine
-        return inner
-    chain: dict[str, nn.Module] = {}
-    for name, child in model.named_children():
-        if isinstance(child, nn.Linear) or (chain and _pools_globally(child)):
-            break
-        chain[name] = child
-    sequence = nn.Sequential()
-    for name, child in chain.items():
-        sequence.add_module(name, child)
-    return sequence if chain else None
-
-
-def _pools_globally(module: nn.Module) -> bool:
-    name = type(module).__name__.lower()  # timm has classes of its own
-    return "pool" in name and not isinstance(module, nn.MaxPool2d | nn.AvgPool2d)
+        return CamReady(model.features, model.head.in_features, classes)
+    found = last_features(model)
+    if found is None:
+        raise ModelLoadError(
+            f"{what} cannot be cut at its last feature map: a convolutional network is expected, "
+            "such as a ResNet, VGG, DenseNet, Inception, MobileNet, EfficientNet or ConvNeXt"
+        )
+    features, channels = found
+    return CamReady(features, channels, classes)
 
 
 def last_strides(model: CamReady, size: tuple[int, int]) -> dict[str, tuple[int, int]]:
