@@ -115,6 +115,98 @@ def test_in_keras(tmp_path: Path) -> None:
     assert steps == pytest.approx([0.001, 0.01], rel=1e-2)
 
 
+def saved(name: str, path: Path) -> Path:
+    """The random weights of a torchvision model, as a file."""
+    from safetensors.torch import save_model
+
+    models = pytest.importorskip("torchvision.models")
+    torch.manual_seed(0)
+    save_model(models.get_model(name), path)
+    return path
+
+
+OPTIONS: dict[str, Any] = {"validation": 0.25, "batch_size": 4, "epochs": 1, "progress": False}
+
+
+def test_attributes_that_were_set_are_still_set_after_training_and_loading(tmp_path: Path) -> None:
+    """Padding and strides are not weights: a folder that forgot them would load without a word."""
+    given = limelight.load(
+        saved("squeezenet1_0", tmp_path / "w.safetensors"),
+        arch="torchvision:squeezenet1_0",
+        attributes={"features.0.padding": (3, 3), "classifier.1.padding": (1, 1)},
+        size=64,
+    )
+    trained = train_classifier(drawn(8), given, out=tmp_path / "run", **OPTIONS)
+    assert trained.model.features[0].padding == (3, 3)
+    assert list(trained.attributes) == ["features.0.padding"]  # the other went with the old head
+
+
+def test_finer_maps_stay_fine_when_the_trained_model_is_trained_again(tmp_path: Path) -> None:
+    given = limelight.load(
+        saved("resnet18", tmp_path / "w.safetensors"), arch="torchvision:resnet18", size=64
+    )
+    coarse = train_classifier(drawn(8), given, **OPTIONS)
+    first = train_classifier(drawn(8), given, fine=True, out=tmp_path / "one", **OPTIONS)
+    again = train_classifier(drawn(8), first, out=tmp_path / "two", **OPTIONS)
+    picture = drawn(1)[0][0]
+    sides = [
+        limelight.explain(model, picture, "cam").values.shape[-1]
+        for model in (coarse, first, again, limelight.load(tmp_path / "two"))
+    ]
+    assert sides == [2, 4, 4, 4]
+    finest = train_classifier(drawn(8), first, fine=True, **OPTIONS)
+    assert limelight.explain(finest, picture, "cam").values.shape[-1] == 8
+
+
+@pytest.mark.keras
+def test_finer_maps_in_keras(tmp_path: Path) -> None:
+    """Only the stride changes: the fine map, read at every second cell, is the coarse one."""
+    keras = pytest.importorskip("keras")
+    from limelight.training.keras_head import finer, with_cam_head
+
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((32, 32, 3)),
+            layers.Conv2D(4, 3, 2, padding="same", activation="relu"),
+            layers.Conv2D(5, 1, 2, activation="relu", name="last"),
+            layers.Flatten(),
+            layers.Dense(10),
+        ]
+    )
+    coarse = with_cam_head(model, 3)
+    fine = finer(coarse)
+    image = np.random.default_rng(0).random((2, 32, 32, 3), np.float32)
+    maps = []
+    for each in (coarse, fine):
+        part = keras.Model(each.inputs[0], each.get_layer("pool").input)
+        maps.append(np.asarray(keras.ops.convert_to_numpy(part(image))))
+    assert maps[0].shape == (2, 8, 8, 5) and maps[1].shape == (2, 16, 16, 5)
+    np.testing.assert_allclose(maps[1][:, ::2, ::2], maps[0], atol=1e-6)
+    assert (
+        finer(with_cam_head(keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(4, 3)]), 2))
+        is None
+    )
+
+    given = limelight.load(model, preprocess="0-1")
+    trained = train_classifier(drawn(8), given, fine=True, out=tmp_path / "run", **OPTIONS)
+    assert limelight.explain(trained, drawn(1)[0][0], "cam").values.shape[-1] == 16
+
+
+def test_nothing_to_make_finer(tmp_path: Path) -> None:
+    from limelight.errors import ModelLoadError
+
+    given = limelight.load(
+        saved("squeezenet1_0", tmp_path / "w.safetensors"),
+        arch="torchvision:squeezenet1_0",
+        size=64,
+    )
+    for model in (given, "limelight:small_cnn"):
+        with pytest.raises(ModelLoadError, match="no convolution with a stride in its last stage"):
+            train_classifier(drawn(8), model, fine=True, out=tmp_path / "run", **OPTIONS)
+    assert not (tmp_path / "run").exists()
+
+
 def test_train_then_evaluate_needs_nothing_else(tmp_path: Path) -> None:
     """Names in several scripts, with quotes and angle brackets, on the way to HTML and terminal."""
     folder = miniatures.cars196(tmp_path / "cars", train=24, test=8)

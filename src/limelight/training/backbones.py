@@ -181,28 +181,49 @@ def _of_classifier(model: Classifier, size: tuple[int, int]) -> Backbone:
         return with_cam_head(deepcopy(model.model), classes, arch)
 
     full = arch if arch.startswith(_CAM) else _CAM + arch
-    return Backbone(name, "torch", _squashed(preprocess, size), make, full)
+    attributes = _kept_attributes(model, arch) if model.attributes else {}
+    return Backbone(name, "torch", _squashed(preprocess, size), make, full, attributes)
+
+
+def _kept_attributes(model: Classifier, arch: str) -> dict[str, Any]:
+    """The attributes that were set on the model, by their path in the model with its new head."""
+    from copy import deepcopy
+
+    from limelight.models.cam_ready import with_cam_head
+
+    copy = deepcopy(model.model)
+    paths = {module: path for path, module in with_cam_head(copy, 2, arch).named_modules()}
+    kept = {}
+    for path, value in model.attributes.items():
+        owner, _, attribute = path.rpartition(".")
+        if (module := copy.get_submodule(owner)) in paths:  # else it went with the old head
+            kept[f"{paths[module]}.{attribute}"] = value
+    return kept
 
 
 def _fine(backbone: Backbone, size: tuple[int, int]) -> Backbone:
-    if backbone.framework != "torch":
-        raise ModelLoadError("the stride of the last stage can be changed in PyTorch models only")
-    from limelight.models.cam_ready import CamReady, last_strides
+    no_strides = ModelLoadError(
+        f"{backbone.name} has no convolution with a stride in its last stage (it does not halve "
+        "its map there, or does so by pooling)"
+    )
+    if backbone.name == SMALL:
+        raise no_strides
+    if backbone.framework == "keras":
+        from limelight.training.keras_head import finer
+
+        if finer(backbone.make(2)) is None:
+            raise no_strides
+        return replace(backbone, make=lambda classes: finer(backbone.make(classes)))
+    from limelight.models.cam_ready import last_strides
     from limelight.models.torch_files import set_attributes
 
-    built = backbone.make(2)
-    if not isinstance(built, CamReady):
-        raise ModelLoadError(f"{backbone.name} has no last stage whose stride could be changed")
-    attributes = last_strides(built, size)
+    attributes = last_strides(backbone.make(2), size)
     if not attributes:
-        raise ModelLoadError(
-            f"{backbone.name} has no convolution with a stride in its last stage (its map is "
-            "reduced by pooling)"
-        )
+        raise no_strides
 
     def make(classes: int) -> Any:
         model = backbone.make(classes)
         set_attributes(model, attributes)
         return model
 
-    return replace(backbone, make=make, attributes=attributes)
+    return replace(backbone, make=make, attributes={**backbone.attributes, **attributes})

@@ -64,7 +64,7 @@ def train_classifier(
         pretrained: start an id from the weights that its source downloads.
         freeze: train the head alone.
         fine: the last stage no longer halves the map, which then has twice as many rows and
-            columns (PyTorch).
+            columns.
         validation: another data set, or the share of each class that is held out.
         epochs: passes over the training images.
         batch_size: images in a batch.
@@ -123,6 +123,7 @@ def train_classifier(
             "model": backbone.name,
             "pretrained": pretrained,
             "freeze": freeze,
+            "fine": fine,
             "classes": classes,
             "epochs": epochs,
             "batch_size": batch_size,

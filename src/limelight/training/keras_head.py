@@ -33,6 +33,32 @@ def with_cam_head(model: Any, classes: int) -> Any:
     raise ModelLoadError(f"the model {model.name!r} has no feature map to put a head on")
 
 
+def finer(model: Any) -> Any | None:
+    """A copy of a model of `with_cam_head` whose last stage no longer halves the map.
+
+    The strides of the layers that end at the last map's size become 1; the weights fit as before.
+    None where no layer of the model itself has such strides.
+    """
+    axes = slice(1, 3) if keras.config.image_data_format() == "channels_last" else slice(2, 4)
+    last = tuple(model.get_layer("pool").input.shape[axes])
+    strided = {
+        layer.name
+        for layer in model.layers
+        if getattr(layer, "strides", (1, 1)) not in (1, (1, 1), [1, 1])
+        and tuple(layer.output.shape[axes]) == last
+    }
+    if not strided:
+        return None
+
+    def clone(layer: Any) -> Any:
+        changed = {"strides": (1, 1)} if layer.name in strided else {}
+        return layer.__class__.from_config({**layer.get_config(), **changed})
+
+    copy = keras.models.clone_model(model, clone_function=clone)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
 def freeze(model: Any) -> None:
     """Train the head alone from now on; norms keep their statistics."""
     for layer in model.layers:
