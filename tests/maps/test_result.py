@@ -1,231 +1,227 @@
-"""Maps as users handle them: shown, indexed, normalized, kept in a folder."""
+"""Maps as numbers: normalized, resized, boxed, named, taken apart and diagnosed."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
 import limelight
-from limelight.errors import ImageError, RunError
-from limelight.frames import Frame
-from limelight.maps import Maps, concatenate
+from limelight import Frame, Maps
+from limelight.arrays import to_numpy
+from limelight.errors import BoxError, MethodError
 
-rng = np.random.default_rng(0)
-
-
-def maps_of(values: Any, size: tuple[int, int] = (40, 60), **fields: Any) -> Maps:
-    values = np.asarray(values, np.float32)
-    lead = values.shape[:-2]
-    scores = rng.normal(size=(len(values), 5)).astype(np.float32)
-    target = np.zeros(lead, np.int64)
-    probability = np.full(lead, 0.2, np.float32)
-    frames = (Frame.identity(size),) * len(values)
-    return Maps(values, scores, target, probability, "gradcam", "layer4", frames, **fields)
+Make = Callable[..., Maps]
+RANDOM = np.random.default_rng(0)
+VALUES = RANDOM.normal(0, 1, (3, 4, 6)).astype(np.float32)
+CROPPED = Frame.identity((30, 50)).resize((48, 80)).crop(top=4, left=16, size=(40, 60))
 
 
-FIVE = rng.normal(size=(5, 4, 6))
+@pytest.fixture(params=["numpy", "torch", pytest.param("keras", marks=pytest.mark.keras)])
+def convert(request: pytest.FixtureRequest) -> Any:
+    if request.param == "numpy":
+        return np.asarray
+    if request.param == "torch":
+        return pytest.importorskip("torch").as_tensor
+    return pytest.importorskip("keras").ops.convert_to_tensor
 
 
-def test_boxes_are_nan_and_the_diagnosis_says_why_where_a_map_is_empty() -> None:
-    maps = maps_of([np.zeros((4, 6)), -np.ones((4, 6)), np.ones((4, 6)), np.eye(4, 6)])
-    assert np.isnan(maps.boxes()[:2]).all()
-    assert np.isfinite(maps.boxes()[2:]).all()
-    said = maps.diagnosis
-    assert "zero everywhere" in said[0]
-    assert "nowhere positive" in said[1]
-    assert "constant" in said[2]
-    assert said[3] is None
-    broken = maps_of([np.full((4, 6), np.nan)])
-    assert "not numbers" in broken.diagnosis[0]
-    assert np.isnan(broken.boxes()).all()  # and no warning, no crash
+# -- numbers ----------------------------------------------------------------------------------
 
 
-def test_normalized_by_its_maximum_never_divides_by_zero() -> None:
-    maps = maps_of([np.zeros((4, 6)), -np.ones((4, 6))])
-    np.testing.assert_array_equal(maps.normalized(), 0)
-    one = maps_of([[[-1.0, 2.0], [4.0, 1.0]]], (2, 2))
-    np.testing.assert_allclose(one.normalized(), [[[0, 0.5], [1, 0.25]]])
-    np.testing.assert_allclose(one.normalized("minmax"), [[[0, 0.6], [1, 0.4]]])
+def test_numpy_is_a_copy_in_float32(make: Make, convert: Any) -> None:
+    maps = make(convert(VALUES))
+    found = maps.numpy()
+    assert found.dtype == np.float32 and found.flags.writeable
+    np.testing.assert_array_equal(found, VALUES)
+    found[:] = 0
+    np.testing.assert_array_equal(maps.numpy(), VALUES)
 
 
-def test_indexing_gives_maps_of_some_images() -> None:
-    maps = maps_of(FIVE)
-    assert len(maps) == 5
-    np.testing.assert_array_equal(maps[3].values, maps.values[3:4])
-    np.testing.assert_array_equal(maps[-1].scores, maps.scores[4:])
-    assert len(maps[1:4]) == 3
-    with pytest.raises(IndexError):
-        maps[5]
-    assert [each.values[0, 0, 0] for each in maps] == pytest.approx(FIVE[:, 0, 0])
+def test_normalized_is_relu_and_divided_by_the_maximum(make: Make, convert: Any) -> None:
+    values = VALUES.copy()
+    values[1] = -np.abs(values[1])
+    values[2, 0, 0] = np.nan
+    maps = make(convert(values))
+    found = maps.normalized()
+    assert type(found) is type(maps.values)
+    expected = np.zeros_like(values)
+    for i, j in np.ndindex(4, 6):
+        expected[0, i, j] = max(values[0, i, j], 0) / values[0].max()
+    np.testing.assert_allclose(to_numpy(found), expected, rtol=1e-6)
+    minmax = to_numpy(maps.normalized("minmax"))
+    assert minmax[1].min() == 0 and minmax[1].max() == 1
+    with pytest.raises(MethodError, match="no normalizer 'maximum'"):
+        maps.normalized("maximum")
 
 
-def test_joined_again_the_parts_are_the_whole() -> None:
-    maps = maps_of(FIVE)
-    joined = concatenate([maps[:2], maps[2:]])
-    for name in ("values", "scores", "target", "probability"):
-        np.testing.assert_array_equal(getattr(joined, name), getattr(maps, name))
-    assert joined.frames == maps.frames
-
-
-# -- what overlay takes ---------------------------------------------------------------------------
-
-
-def pictures() -> np.ndarray:
-    return rng.integers(0, 256, (5, 40, 60, 3)).astype(np.uint8)
-
-
-def test_overlay_takes_paths_pil_images_and_arrays_alike(tmp_path: Path) -> None:
-    maps, pixels = maps_of(FIVE, channels_last=True), pictures()
-    paths = [tmp_path / f"{i}.png" for i in range(5)]
-    for path, image in zip(paths, pixels, strict=True):
-        Image.fromarray(image).save(path)
-    expected = maps.overlay(pixels)
-    assert expected.shape == (5, 40, 60, 3)
-    assert expected.dtype == np.uint8
-    for same in (paths, [Image.fromarray(p) for p in pixels], list(pixels), pixels / 255.0):
-        np.testing.assert_array_equal(maps.overlay(same), expected)
-
-
-def test_overlay_follows_the_models_layout() -> None:
-    pixels = pictures()
-    last = maps_of(FIVE, channels_last=True).overlay(pixels / 255.0)
-    first = maps_of(FIVE, channels_last=False).overlay((pixels / 255.0).transpose(0, 3, 1, 2))
-    np.testing.assert_array_equal(first, last)
-
-
-def test_normalized_arrays_need_mean_and_std() -> None:
-    pixels = pictures()
-    mean, std = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
-    normalized = (pixels / 255.0 - mean) / std
-    maps = maps_of(FIVE, channels_last=True)
-    with pytest.raises(ImageError, match=r"values from -2\.\d+ to 2\.\d+, but .* mean= and std="):
-        maps.overlay(normalized)
-    np.testing.assert_array_equal(
-        maps.overlay(normalized, mean=mean, std=std), maps.overlay(pixels)
-    )
-
-
-def test_a_classifier_undoes_its_own_preprocessing() -> None:
-    pixels = pictures()
-    maps = maps_of(FIVE, channels_last=True, display=lambda batch: np.uint8(batch + 100))
-    shown = maps.pictures(pixels.astype(np.float32) - 100)
-    np.testing.assert_array_equal(shown, pixels)
-
-
-def test_overlay_by_alpha_and_in_grey() -> None:
-    maps, pixels = maps_of(FIVE, channels_last=True), pictures()
-    np.testing.assert_array_equal(maps.overlay(pixels, alpha=0), pixels)
-    grey = maps.overlay(pixels, alpha=1, colormap="gray")
-    assert (grey.max(-1) == grey.min(-1)).all()
-    resized = maps.resized("max")
-    assert np.abs(grey[..., 0] / 255 - resized).max() < 0.01
-
-
-def test_the_number_and_the_size_of_images_must_fit() -> None:
-    maps, pixels = maps_of(FIVE, channels_last=True), pictures()
-    with pytest.raises(ImageError, match="2 images were given for the maps of 5"):
-        maps.overlay(pixels[:2])
-    with pytest.raises(ImageError, match=r"image 0 is 60 × 40 .* made of one of 40 × 60"):
-        maps.overlay(pixels.transpose(0, 2, 1, 3))
-    with pytest.raises(ImageError, match="1 or 3 channels can be shown, but 4"):
-        maps.overlay(np.zeros((5, 40, 60, 4), np.float32))
-
-
-def test_names_are_those_of_the_classes() -> None:
-    maps = maps_of(FIVE, class_names=("cat", "dog", "a", "b", "c"))
-    assert maps.names() == ["cat"] * 5
-    assert maps_of(FIVE).names() == ["0"] * 5
-    assert replace(maps, target=np.array([[0, 1]] * 5)).names() == [["cat", "dog"]] * 5
-    assert replace(maps, target=None).names() == ["the given score"] * 5
-
-
-def test_show_draws_one_image_as_three_and_several_as_a_grid() -> None:
-    pytest.importorskip("matplotlib")
-    maps, pixels = maps_of(FIVE, channels_last=True), pictures()
-    labels = {axes.get_label() for axes in maps[0].show(pixels[:1]).axes}
-    assert {"image", "map", "overlay"} <= labels
-    labels = {axes.get_label() for axes in maps.show(pixels).axes}
-    assert {f"gradcam/{i}" for i in range(5)} <= labels
-    two = replace(
-        maps,
-        values=np.stack([maps.values, maps.values], 1),
-        target=np.array([[0, 1]] * 5),
-        probability=np.zeros((5, 2), np.float32),
-    )
-    labels = {axes.get_label() for axes in two.show(pixels).axes}
-    assert {"class 1/0", "class 2/4"} <= labels
-
-
-# -- keeping ---------------------------------------------------------------------------------------
-
-
-def test_what_was_saved_is_loaded_again(tmp_path: Path) -> None:
-    maps = maps_of(FIVE, class_names=("a", "b", '<"ü">', "한국", "e"), score="rest")
-    folder = maps.save(tmp_path / "kept")
-    again = Maps.load(folder)
-    for name in ("values", "scores", "target", "probability"):
-        np.testing.assert_array_equal(getattr(again, name), getattr(maps, name))
-    for name in ("frames", "class_names", "method", "layer", "score", "channels_last"):
-        assert getattr(again, name) == getattr(maps, name)
-    np.testing.assert_array_equal(again.boxes(), maps.boxes())
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    for name in manifest["pictures"]:
-        with Image.open(folder / name) as picture:
-            assert picture.size == (60, 40)
-    assert len(manifest["pictures"]) == 5
-
-
-def test_saved_overlays_are_the_overlays(tmp_path: Path) -> None:
-    maps, pixels = maps_of(FIVE, channels_last=True), pictures()
-    folder = maps.save(tmp_path / "kept", images=pixels)
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    for name, overlay in zip(manifest["pictures"], maps.overlay(pixels), strict=True):
-        with Image.open(folder / name) as picture:
-            np.testing.assert_array_equal(np.asarray(picture), overlay)
-
-
-def test_a_folder_in_use_is_not_overwritten(tmp_path: Path) -> None:
-    maps = maps_of(FIVE)
-    folder = maps.save(tmp_path / "kept")
-    before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    with pytest.raises(RunError, match="exists"):
-        maps_of(FIVE + 1).save(folder)
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
-    maps_of(FIVE + 1).save(folder, overwrite=True)
-    np.testing.assert_allclose(Maps.load(folder).values, (FIVE + 1).astype(np.float32))
-    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
-
-
-def test_a_failure_leaves_nothing_behind(tmp_path: Path) -> None:
-    with pytest.raises(ImageError):
-        maps_of(FIVE).save(tmp_path / "kept", images=pictures()[:2])
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_folder_without_a_manifest_is_not_whole(tmp_path: Path) -> None:
-    folder = maps_of(FIVE).save(tmp_path / "kept")
-    (folder / "manifest.json").unlink()
-    with pytest.raises(RunError, match=r"no manifest\.json"):
-        Maps.load(folder)
-
-
-@pytest.mark.torch
-def test_torch_maps_stay_torch_until_asked(tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [(40, 60), (7, 11), (4, 6), (3, 2)])
+@pytest.mark.parametrize("lead", [(3,), (2, 2)])
+def test_resized_is_half_pixel_bilinear(
+    make: Make, convert: Any, size: tuple[int, int], lead: tuple[int, ...]
+) -> None:
     import torch
 
-    model = torch.nn.Sequential(
-        torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1),
-        torch.nn.Flatten(), torch.nn.Linear(4, 3),
-    ).eval()  # fmt: skip
-    maps = limelight.explain(model, torch.rand(2, 3, 20, 30), target="top2")
-    for each in (maps.values, maps.scores, maps.target, maps.probability, maps.normalized()):
-        assert isinstance(each, torch.Tensor)
-    assert maps.numpy().dtype == np.float32
-    again = Maps.load(maps.save(tmp_path / "kept"))
-    np.testing.assert_array_equal(again.values, maps.numpy())
+    values = RANDOM.normal(0, 1, (*lead, 4, 6)).astype(np.float32)
+    maps = make(convert(values), [Frame.identity(size)] * lead[0])
+    found = maps.resized()
+    assert type(found) is type(maps.values)
+    expected = torch.nn.functional.interpolate(
+        torch.as_tensor(values.reshape(1, -1, 4, 6)), size, mode="bilinear", align_corners=False
+    )
+    np.testing.assert_allclose(to_numpy(found), expected.numpy().reshape(*lead, *size), atol=1e-5)
+
+
+def test_resized_normalizes_before(make: Make, convert: Any) -> None:
+    maps = make(convert(VALUES))
+    plain = make(maps.normalized("minmax"))
+    np.testing.assert_array_equal(to_numpy(maps.resized("minmax")), to_numpy(plain.resized()))
+
+
+def test_what_was_cropped_away_is_zero(make: Make) -> None:
+    """The crop shows rows 4 to 44 of 48 and columns 16 to 76 of 80 of a 30 × 50 image."""
+    found = make(np.ones((1, 4, 6), np.float32), [CROPPED]).resized()[0]
+    seen = CROPPED.seen()
+    np.testing.assert_allclose(found, seen.astype(float), atol=1e-6)
+    rows, columns = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
+    assert (rows[0], rows[-1]) == (2, 27) and (columns[0], columns[-1]) == (10, 47)
+
+
+def test_images_of_different_sizes_give_lists(make: Make, convert: Any) -> None:
+    frames = [Frame.identity((40, 60)).resize((40, 60)), Frame.identity((20, 90)).resize((40, 60))]
+    for values in (VALUES[:2], np.stack([VALUES[:2]] * 3, 1)):
+        maps = make(convert(values), frames)
+        found = maps.resized()
+        assert isinstance(found, list)
+        lead = values.shape[1:-2]
+        assert [tuple(map_.shape) for map_ in found] == [(*lead, 40, 60), (*lead, 20, 90)]
+        for i, map_ in enumerate(found):
+            alone = make(convert(values[i : i + 1]), frames[i : i + 1]).resized()
+            np.testing.assert_array_equal(to_numpy(map_), to_numpy(alone)[0])
+        boxes = maps.boxes()
+        assert boxes.shape == (2, *lead, 4)
+
+
+def test_frames_that_differ_on_images_of_one_size(make: Make) -> None:
+    other = Frame.identity((30, 50)).resize((40, 60))
+    found = make(VALUES[:2], [CROPPED, other]).resized()
+    assert isinstance(found, np.ndarray) and found.shape == (2, 30, 50)
+    np.testing.assert_array_equal(found[1], make(VALUES[1:2], [other]).resized()[0])
+
+
+# -- boxes ------------------------------------------------------------------------------------
+
+
+def blocks(*boxes: tuple[int, int, int, int]) -> np.ndarray:
+    """A map (40, 60) of falling height that is positive inside of `boxes` alone."""
+    found = np.zeros((1, 40, 60), np.float32)
+    for rank, (x0, y0, x1, y1) in enumerate(boxes):
+        found[0, y0:y1, x0:x1] = 4 - rank
+    return found
+
+
+def test_boxes_in_original_pixels(make: Make, convert: Any) -> None:
+    maps = make(convert(blocks((5, 10, 25, 18), (40, 20, 50, 38))))
+    np.testing.assert_array_equal(maps.boxes(), [[40, 20, 50, 38]])
+    assert maps.boxes().dtype == np.float64
+    (found,) = maps.boxes(which="all")
+    np.testing.assert_allclose(found, [[40, 20, 50, 38, 0.75], [5, 10, 25, 18, 1]])
+    np.testing.assert_array_equal(maps.boxes(threshold=0.8), [[5, 10, 25, 18]])
+    assert maps.boxes(rule="absolute", threshold=0.8).tolist() == [[5, 10, 25, 18]]
+    with pytest.raises(MethodError, match="no boxes 'biggest'"):
+        maps.boxes(which="biggest")
+
+
+@pytest.mark.parametrize("name", sorted(limelight.boxes.FORMATS))
+def test_boxes_in_every_format(make: Make, name: str) -> None:
+    maps = make(np.concatenate([blocks((5, 10, 25, 18)), blocks()]))
+    found = maps.boxes(format=name)
+    (expected,) = limelight.boxes.convert(np.array([[5, 10, 25, 18]]), "xyxy", name, (40, 60))
+    np.testing.assert_allclose(found[0], expected)
+    assert np.isnan(found[1]).all() and found.shape == (2, *expected.shape)
+    one, none = maps.boxes(which="all", format=name)
+    np.testing.assert_allclose(one[0, :-1], np.ravel(expected))
+    assert none.shape[0] == 0
+
+
+def test_an_unknown_format_is_said_so(make: Make) -> None:
+    with pytest.raises(BoxError, match="xyhw"):
+        make(VALUES).boxes(format="xyhw")
+
+
+def test_rotated_boxes_are_corners(make: Make) -> None:
+    pytest.importorskip("cv2")
+    corners = make(np.concatenate([blocks((5, 10, 25, 18)), blocks()])).boxes(rotated=True)
+    assert corners.shape == (2, 4, 2) and np.isnan(corners[1]).all()
+    assert np.abs(corners[0].min(0) - (5, 10)).max() <= 1
+    assert np.abs(corners[0].max(0) - (25, 18)).max() <= 1
+
+
+def test_boxes_of_several_classes(make: Make) -> None:
+    values = np.stack([blocks((5, 10, 25, 18))[0], blocks((40, 20, 50, 38))[0], blocks()[0]])[None]
+    found = make(values).boxes()
+    assert found.shape == (1, 3, 4)
+    np.testing.assert_array_equal(found[0, :2], [[5, 10, 25, 18], [40, 20, 50, 38]])
+    assert np.isnan(found[0, 2]).all()
+    ((first, second, none),) = make(values).boxes(which="all")
+    np.testing.assert_array_equal(first, [[5, 10, 25, 18, 1]])
+    np.testing.assert_array_equal(second, [[40, 20, 50, 38, 1]])
+    assert none.shape == (0, 5)
+
+
+def test_nothing_found_is_nan_and_the_diagnosis_says_why(make: Make) -> None:
+    values = np.stack([VALUES[0], -np.abs(VALUES[1]), 0 * VALUES[2], np.full((4, 6), np.nan)])
+    values = np.concatenate([values, np.full((1, 4, 6), 2.0, np.float32)])
+    maps = make(values)
+    boxes = maps.boxes()
+    assert np.isnan(boxes).all(1).tolist() == [False, True, True, True, False]
+    np.testing.assert_array_equal(boxes[4], [0, 0, 60, 40])
+    said = maps.diagnosis
+    assert said[0] is None
+    for text, words in zip(
+        said[1:],
+        ("nowhere positive", "zero everywhere", "not numbers", "constant"),
+        strict=True,
+    ):
+        assert words in text
+    several = make(values[None, :2]).diagnosis
+    assert several[0][0] is None and "nowhere positive" in several[0][1]
+
+
+# -- parts ------------------------------------------------------------------------------------
+
+
+def test_parts_of_maps(make: Make, convert: Any) -> None:
+    frames = [Frame.identity((40, 60 + i)) for i in range(3)]
+    maps = make(convert(VALUES), frames)
+    for which, rows in (
+        (0, [0]), (-1, [2]), (np.int64(1), [1]), (slice(1, 3), [1, 2]), (slice(None), [0, 1, 2]),
+    ):  # fmt: skip
+        part = maps[which]
+        assert isinstance(part, Maps) and len(part) == len(rows)
+        assert part.frames == tuple(frames[i] for i in rows)
+        np.testing.assert_array_equal(part.numpy(), VALUES[rows])
+        for name in ("scores", "target", "probability"):
+            whole = to_numpy(getattr(maps, name))
+            np.testing.assert_array_equal(to_numpy(getattr(part, name)), whole[rows])
+    for beyond in (3, -4):
+        with pytest.raises(IndexError):
+            maps[beyond]
+    assert [each.numpy().tolist() for each in maps] == VALUES[:, None].tolist()
+
+
+def test_names(make: Make, convert: Any) -> None:
+    names = ("ant", "bee", "cat", "dog", "eel")
+    target = convert(np.array([3, 0, 3]))
+    assert make(VALUES, target=target).names() == ["3", "0", "3"]
+    assert make(VALUES, target=target, class_names=names).names() == ["dog", "ant", "dog"]
+    several = make(np.stack([VALUES] * 2, 1), target=np.array([[1, 2], [3, 4], [0, 0]]))
+    assert several.names() == [["1", "2"], ["3", "4"], ["0", "0"]]
+    assert make(VALUES, target=None).names() == ["the given score"] * 3
+
+
+def test_it_says_what_it_is(make: Make) -> None:
+    text = repr(make(VALUES))
+    assert text == "Maps(3 × 4 × 6, method='gradcam', layer='features.3')"

@@ -119,7 +119,10 @@ def load_maps(folder: str | Path) -> Maps:
         raise RunError(f"{folder} holds no maps: it has no {_MANIFEST}, which `save` writes last")
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-        with np.load(folder / "maps.npz", allow_pickle=False) as stored:
+        with (
+            (folder / "maps.npz").open("rb") as stream,
+            np.load(stream, allow_pickle=False) as stored,
+        ):
             arrays = {name: stored.get(name) for name in ARRAYS} | {"values": stored["values"]}
         frames = tuple(_frame(**frame) for frame in manifest["frames"])
         fields = {name: manifest[name] for name in _FIELDS}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -185,7 +186,7 @@ class Maps:
             rewritten = formats.convert(found[..., :4], "xyxy", format, frame.original_size)
             if which == "largest":
                 return rewritten
-            flat = rewritten.reshape(len(found), -1)
+            flat = rewritten.reshape(len(found), math.prod(rewritten.shape[1:]))
             return np.concatenate([flat, found[:, 4:]], axis=1)
 
         found: list[Any] = []

@@ -34,18 +34,30 @@ def as_pictures(
 
     from limelight.images import read
 
-    if isinstance(images, Sequence) and not isinstance(images, str | bytes) and len(images):
-        first = images[0]
-        if _is_array(first) and _floating(first):
-            images = np.stack([to_numpy(each) for each in images])
+    several = isinstance(images, Sequence) and not isinstance(images, str | bytes)
+    if several and len(images) and _is_array(images[0]) and _floating(images[0]):
+        shapes = {tuple(getattr(image, "shape", ())) for image in images}
+        if len(shapes) > 1:
+            raise ImageError(f"a batch has arrays of one shape, but {sorted(shapes)} were given")
+        images = np.stack([to_numpy(image) for image in images])
     if _is_array(images):
         array = to_numpy(images)
         if _floating(array) or (array.ndim == 4 and not channels_last and array.shape[-1] != 3):
             return _float_pictures(array, channels_last, display, mean, std)
-        return [np.asarray(read(each)) for each in (array if array.ndim == 4 else [array])]
-    if isinstance(images, Sequence) and not isinstance(images, str | bytes):
-        return [np.asarray(read(to_numpy(e) if _is_array(e) else e)) for e in images]
-    return [np.asarray(read(images))]
+        images, several = (array, True) if array.ndim == 4 else (array, False)
+    return [np.asarray(read(_as_bytes(each))) for each in (images if several else [images])]
+
+
+def _as_bytes(image: Any) -> Any:
+    """An array of whole numbers 0 to 255 as uint8; what is anything else as it is."""
+    import numpy as np
+
+    if not _is_array(image):
+        return image
+    array = to_numpy(image)
+    if array.dtype.kind in "iu" and array.size and array.min() >= 0 and array.max() <= 255:
+        return array.astype(np.uint8)
+    return array
 
 
 def _float_pictures(
