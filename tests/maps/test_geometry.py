@@ -1,5 +1,8 @@
-"""Boxes and overlays land in the pixels of the original image, whatever lies between it and the
-model: resizing, cropping, squashing, a rotation by EXIF. A model of fixed weights looks for light.
+"""From a photograph to a map and a box, and back to the pixels of the photograph.
+
+A tiny network responds to brightness: each cell of its grid is the mean of the input's pixels
+there. A bright square in a black image must come back as its box, within one cell of the grid, on
+whatever way the image went into the model.
 """
 
 from __future__ import annotations
@@ -10,169 +13,190 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
-import limelight
-from limelight.models import Classifier
+from limelight import Classifier, Maps, explain
+from limelight.models import Preprocess
 
-pytestmark = pytest.mark.torch
-
-CELL = 16  # pixels of the model's input that a cell of the map covers
 Box = tuple[int, int, int, int]
+CELL = 16  # input pixels
 
 
-def light_seeker() -> Any:
-    """Each cell of its only feature map is the brightness of its own 16×16 pixels above a half."""
-    import torch
+def torch_model() -> Any:
     from torch import nn
 
-    mean = nn.Conv2d(3, 1, CELL, stride=CELL)
-    head = nn.Linear(1, 2)
-    with torch.no_grad():
-        mean.weight.fill_(1 / (3 * CELL * CELL))
-        mean.bias.fill_(-0.5)
-        head.weight.copy_(torch.tensor([[1.0], [-1.0]]))
-        head.bias.zero_()
-    return nn.Sequential(mean, nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), head).eval()
+    pointwise = nn.Conv2d(3, 2, 1)
+    nn.init.constant_(pointwise.weight, 1 / 3)
+    nn.init.constant_(pointwise.bias, -0.1)
+    head = nn.Linear(2, 2)
+    nn.init.ones_(head.weight)
+    pooling = [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    return nn.Sequential(nn.AvgPool2d(CELL), pointwise, nn.ReLU(), *pooling, head).eval()
 
 
-def classifier(size: int | tuple[int, int], **preprocess: Any) -> Classifier:
-    plain = {"mean": [0, 0, 0], "std": [1, 1, 1]}
-    return limelight.load(light_seeker(), size=size, preprocess={**plain, **preprocess})
+def keras_model(size: tuple[int, int]) -> Any:
+    import keras
+    from keras import initializers, layers
+
+    third, shift = initializers.Constant(1 / 3), initializers.Constant(-0.1)
+    return keras.Sequential(
+        [
+            keras.Input((*size, 3)),
+            layers.AveragePooling2D(CELL),
+            layers.Conv2D(2, 1, kernel_initializer=third, bias_initializer=shift),
+            layers.ReLU(),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(2, activation="softmax", kernel_initializer="ones"),
+        ]
+    )
 
 
-def photograph(size: tuple[int, int], box: Box) -> Image.Image:
-    """A dark image (height, width) with a bright rectangle."""
-    pixels = np.full((*size, 3), 10, np.uint8)
+def classifier(framework: str, size: tuple[int, int] = (224, 224), **options: Any) -> Classifier:
+    first = framework == "torch"
+    return Classifier(
+        torch_model() if first else keras_model(size),
+        Preprocess(size, channels_first=first, **options),
+        framework="torch" if first else "keras",
+    )
+
+
+@pytest.fixture(params=["torch", pytest.param("keras", marks=pytest.mark.keras)])
+def framework(request: pytest.FixtureRequest) -> str:
+    pytest.importorskip(request.param)
+    return request.param
+
+
+def picture(size: tuple[int, int], box: Box) -> np.ndarray:
+    """A black image of `size` (height, width) that is white inside of `box`."""
+    pixels = np.zeros((*size, 3), np.uint8)
     x0, y0, x1, y1 = box
     pixels[y0:y1, x0:x1] = 255
-    return Image.fromarray(pixels)
+    return pixels
 
 
-SQUASH = ("squash", lambda: classifier(224, mode="squash"), 600 / 224, 300 / 224)
-CROP = ("crop", lambda: classifier(224, mode="crop", resize=256), 300 / 256, 300 / 256)
-WIDE = ("wide grid", lambda: classifier((128, 320), mode="squash"), 600 / 320, 300 / 128)
-LETTERBOX = ("letterbox", lambda: classifier(224, mode="letterbox"), 600 / 224, 600 / 224)
+def check(found: np.ndarray, box: Box, cell: tuple[float, float]) -> None:
+    """Each side of `found` within a cell of (width, height) original pixels of that of `box`."""
+    error = np.abs(found - box)
+    assert (error <= np.array([*cell, *cell])).all(), (found, box, cell)
 
 
-@pytest.mark.parametrize(("name", "make", "per_x", "per_y"), [SQUASH, CROP, WIDE, LETTERBOX])
-@pytest.mark.parametrize("box", [(200, 60, 320, 180), (330, 130, 420, 250)])
-def test_a_bright_square_yields_its_box_within_one_cell(
-    name: str, make: Callable[[], Classifier], per_x: float, per_y: float, box: Box
-) -> None:
-    maps = limelight.explain(make(), photograph((300, 600), box), target=0)
-    (found,) = maps.boxes(threshold=0.5)
-    assert np.abs(found[[0, 2]] - np.array(box)[[0, 2]]).max() <= CELL * per_x
-    assert np.abs(found[[1, 3]] - np.array(box)[[1, 3]]).max() <= CELL * per_y
-    # The overlay is red where the light is, in the same pixels.
-    overlay = maps.overlay([photograph((300, 600), box)])[0]
-    assert overlay.shape == (300, 600, 3)
-    y, x = (box[1] + box[3]) // 2, (box[0] + box[2]) // 2
-    assert overlay[y, x, 0] > overlay[y, x, 2]
+WAYS: dict[str, tuple[dict[str, Any], Callable[[int, int], tuple[float, float]]]] = {
+    # options, and the size of a cell in an original image of height h and width w
+    "crop": (
+        {"mode": "crop", "resize": 256},
+        lambda h, w: (CELL * min(h, w) / 256, CELL * min(h, w) / 256),
+    ),
+    "squash": ({}, lambda h, w: (CELL * w / 224, CELL * h / 224)),
+    "letterbox": (
+        {"mode": "letterbox"},
+        lambda h, w: (CELL * max(h, w) / 224, CELL * max(h, w) / 224),
+    ),
+}
 
 
-def test_what_lies_outside_of_the_crop_is_not_seen() -> None:
-    left = (10, 100, 110, 200)  # the crop begins at x = 168.75
-    image = photograph((300, 600), left)
-    maps = limelight.explain(classifier(224, mode="crop", resize=256), image, target=0)
-    assert np.isnan(maps.boxes()).all()
-    assert maps.diagnosis[0] is not None
-    seen = maps.frames[0].seen()
-    assert not seen[:, :168].any()
-    assert not seen[:, 432:].any()
-    assert seen[20:280, 170:430].all()
-    overlay = maps.overlay([image])[0]
-    outside = overlay[:, :160]
-    assert (outside.max(-1) == outside.min(-1)).all()  # grey: no colour of the map
+@pytest.mark.parametrize("way", WAYS)
+def test_a_bright_square_in_a_wide_image(framework: str, way: str) -> None:
+    """600 × 300; the square is right of the middle and above it, so that x and y differ."""
+    options, cell = WAYS[way]
+    box = (330, 60, 400, 130)
+    maps = explain(classifier(framework, **options), picture((300, 600), box), target=0)
+    assert tuple(maps.values.shape) == (1, 14, 14)
+    check(maps.boxes()[0], box, cell(300, 600))
+    resized = np.asarray(maps.resized())[0]
+    assert resized.shape == (300, 600)
+    y, x = np.unravel_index(resized.argmax(), resized.shape)
+    assert box[0] <= x < box[2] and box[1] <= y < box[3]
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_rotation_gives_the_box_of_the_upright_image(orientation: int, tmp_path: Path) -> None:
-    box = (200, 60, 320, 180)
-    upright = photograph((300, 600), box)
-    # How a camera would have stored it, so that a viewer turns it back.
-    undo = {
-        1: None, 2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
+@pytest.mark.parametrize("way", WAYS)
+def test_a_turned_photograph_is_boxed_as_viewers_show_it(
+    tmp_path: Path, way: str, orientation: int
+) -> None:
+    options, cell = WAYS[way]
+    box = (330, 60, 400, 130)
+    upright = Image.fromarray(picture((300, 600), box))
+    # What a camera stores, so that viewers, which turn it by `orientation`, show it upright.
+    inverse = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
         4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
         6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE,
         8: Image.Transpose.ROTATE_270,
-    }[orientation]  # fmt: skip
-    stored = upright if undo is None else upright.transpose(undo)
+    }  # fmt: skip
+    stored = upright.transpose(inverse[orientation]) if orientation > 1 else upright
     exif = Image.Exif()
     exif[0x0112] = orientation
-    path = tmp_path / "turned.png"
-    stored.save(path, exif=exif)
-    maps = limelight.explain(classifier(224, mode="squash"), [path], target=0)
+    stored.save(tmp_path / "turned.png", exif=exif)
+    maps = explain(classifier("torch", **options), tmp_path / "turned.png", target=0)
     assert maps.frames[0].original_size == (300, 600)
-    (found,) = maps.boxes(threshold=0.5)
-    assert np.abs(found[[0, 2]] - np.array(box)[[0, 2]]).max() <= CELL * 600 / 224
-    assert np.abs(found[[1, 3]] - np.array(box)[[1, 3]]).max() <= CELL * 300 / 224
-    assert maps.overlay([path]).shape == (1, 300, 600, 3)
+    check(maps.boxes()[0], box, cell(300, 600))
+    (overlay,) = maps.overlay(tmp_path / "turned.png", alpha=0)
+    seen = maps.frames[0].seen()
+    np.testing.assert_array_equal(overlay[seen], np.asarray(upright)[seen])
 
 
-def test_images_of_different_sizes_in_one_call() -> None:
-    boxes = [(200, 60, 320, 180), (20, 300, 120, 420), (64, 64, 160, 160)]
-    images = [
-        photograph(size, box)
-        for size, box in zip([(300, 600), (500, 200), (224, 224)], boxes, strict=True)
-    ]
-    together = limelight.explain(classifier(224, mode="squash"), images, target=0)
-    found = together.boxes(threshold=0.5)
-    for i, (image, box) in enumerate(zip(images, boxes, strict=True)):
-        cell = (CELL * image.width / 224, CELL * image.height / 224)
-        assert (np.abs(found[i] - box) <= [*cell, *cell]).all()
-        alone = limelight.explain(classifier(224, mode="squash"), image, target=0)
-        np.testing.assert_array_equal(alone.boxes(threshold=0.5)[0], found[i])
-    resized, overlays = together.resized(), together.overlay(images)
-    assert [tuple(map_.shape) for map_ in resized] == [(300, 600), (500, 200), (224, 224)]
-    assert [picture.shape for picture in overlays] == [
-        (*s, 3) for s in [(300, 600), (500, 200), (224, 224)]
-    ]
+def test_images_of_different_sizes_in_one_call(framework: str) -> None:
+    sizes = [(300, 600), (500, 260), (224, 224), (300, 600)]
+    boxes = [(250, 40, 340, 120), (20, 250, 110, 340), (100, 30, 160, 90), (400, 150, 440, 230)]
+    images = [picture(size, box) for size, box in zip(sizes, boxes, strict=True)]
+    options, cell = WAYS["crop"]
+    for batch_size in (32, 3):
+        maps = explain(
+            classifier(framework, **options), images, target=[0, 1, 0, 1], batch_size=batch_size
+        )
+        assert [frame.original_size for frame in maps.frames] == sizes
+        for found, box, size in zip(maps.boxes(), boxes, sizes, strict=True):
+            check(found, box, cell(*size))
+        assert [tuple(map_.shape) for map_ in maps.resized()] == sizes
+        assert [overlay.shape[:2] for overlay in maps.overlay(images)] == sizes
 
 
-def test_resized_is_torchs_half_pixel_bilinear() -> None:
-    import torch
-
-    maps = limelight.explain(
-        light_seeker(), torch.rand(2, 3, 96, 160), target=[[0, 1]], method="hirescam"
-    )
-    expected = torch.nn.functional.interpolate(maps.values, (96, 160), mode="bilinear")
-    torch.testing.assert_close(maps.resized(), expected, rtol=1e-5, atol=1e-7)
-    assert isinstance(maps.resized(), torch.Tensor)
+@pytest.mark.parametrize("size", [(160, 240), (240, 96)])
+def test_grids_that_are_not_square(framework: str, size: tuple[int, int]) -> None:
+    box = (60, 170, 120, 210)
+    maps = explain(classifier(framework, size), picture((320, 200), box), target=0)
+    assert tuple(maps.values.shape) == (1, size[0] // CELL, size[1] // CELL)
+    check(maps.boxes()[0], box, (CELL * 200 / size[1], CELL * 320 / size[0]))
 
 
-@pytest.mark.parametrize("format", ["xywh", "tfds", "cxcywh", "ltrb", "corners"])
-def test_boxes_in_every_format_are_the_converted_ones(format: str) -> None:
-    image = photograph((300, 600), (200, 60, 320, 180))
-    maps = limelight.explain(classifier(224, mode="squash"), image, target=0)
-    plain = maps.boxes()
-    expected = limelight.boxes.convert(plain, "xyxy", format, size=(300, 600))
-    np.testing.assert_allclose(maps.boxes(format=format), expected)
-    (several,) = maps.boxes(which="all", format=format)
-    np.testing.assert_allclose(several[0, :-1], np.ravel(expected[0]))
-    assert several[0, -1] == pytest.approx(1)
+def test_a_bare_array_is_its_own_original(framework: str) -> None:
+    box = (60, 30, 100, 80)
+    pixels = (picture((128, 192), box) / 255).astype(np.float32)[None]
+    if framework == "torch":
+        maps: Maps = explain(torch_model(), pixels.transpose(0, 3, 1, 2).copy(), target=0)
+    else:
+        maps = explain(keras_model((128, 192)), pixels, target=0)
+    assert tuple(maps.values.shape) == (1, 8, 12)
+    check(maps.boxes()[0], box, (CELL, CELL))
 
 
-def test_rotated_boxes_enclose_the_upright_square() -> None:
-    pytest.importorskip("cv2")
-    image = photograph((300, 600), (200, 60, 320, 180))
-    maps = limelight.explain(classifier(224, mode="squash"), image, target=0)
-    corners = maps.boxes(threshold=0.5, rotated=True)
-    assert corners.shape == (1, 4, 2)
-    (x0, y0), (x1, y1) = corners[0].min(0), corners[0].max(0)
-    assert np.abs(np.array([x0, y0, x1, y1]) - (200, 60, 320, 180)).max() <= CELL * 600 / 224
+def test_what_lies_outside_of_the_crop_is_not_seen() -> None:
+    """Of 600 × 300, the centre crop shows x from 168.75 to 431.25, and y from 18.75 to 281.25."""
+    options, _ = WAYS["crop"]
+    model = classifier("torch", **options)
+    maps = explain(model, picture((300, 600), (20, 100, 120, 200)), target=0)
+    assert np.isnan(maps.boxes()).all() and "zero everywhere" in maps.diagnosis[0]
+    maps = explain(model, np.full((300, 600, 3), 255, np.uint8), target=0)
+    np.testing.assert_array_equal(maps.boxes(), [[169, 19, 431, 281]])
 
 
-def test_k_classes_have_k_boxes_and_the_one_that_light_speaks_against_has_none() -> None:
-    image = photograph((300, 600), (200, 60, 320, 180))
-    maps = limelight.explain(classifier(224, mode="squash"), image, target=[[0, 1]])
-    boxes = maps.boxes()
-    assert boxes.shape == (1, 2, 4)
-    assert np.isfinite(boxes[0, 0]).all()
-    assert np.isnan(boxes[0, 1]).all()
-    assert maps.diagnosis[0][0] is None
-    assert "nothing at this layer speaks for the class" in maps.diagnosis[0][1]
-    against = limelight.explain(classifier(224), image, target=1, negative=True)
-    np.testing.assert_array_equal(
-        against.boxes(), limelight.explain(classifier(224), image, target=0).boxes()
-    )
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_any_square_in_any_image_on_any_way(data: st.DataObject) -> None:
+    draw = data.draw
+    height, width = draw(st.integers(120, 400)), draw(st.integers(120, 400))
+    way = draw(st.sampled_from(sorted(WAYS)))
+    options, cell = WAYS[way]
+    x_cell, y_cell = cell(height, width)
+    # Inside of what every way shows, and larger than a cell.
+    side = min(height, width)
+    low_x, low_y = (width - 0.8 * side) / 2, (height - 0.8 * side) / 2
+    x0 = draw(st.integers(int(low_x) + 1, int(low_x + 0.4 * side)))
+    y0 = draw(st.integers(int(low_y) + 1, int(low_y + 0.4 * side)))
+    w = draw(st.integers(int(1.5 * x_cell) + 1, int(0.4 * side)))
+    h = draw(st.integers(int(1.5 * y_cell) + 1, int(0.4 * side)))
+    box = (x0, y0, x0 + w, y0 + h)
+    maps = explain(classifier("torch", **options), picture((height, width), box), target=0)
+    check(maps.boxes()[0], box, (x_cell, y_cell))
