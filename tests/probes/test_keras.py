@@ -145,11 +145,11 @@ def test_a_layer_that_does_not_return_one_tensor() -> None:
 
     given = networks.keras_input()
     first, second = Pair(name="pair")(networks.keras_layer("conv1")(given))
-    pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Add()([first, second]))
+    pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Add(name="sum")([first, second]))
     model = keras.Model(given, pooled)
     with pytest.raises(LayerNotFound, match=r"'pair' exists, but .* than one tensor"):
         explain(model, IMAGES, layer="pair")
-    assert explain(model, IMAGES).layer == "add"
+    assert explain(model, IMAGES).layer == "sum"
 
 
 def test_channels_first() -> None:
