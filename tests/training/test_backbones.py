@@ -143,7 +143,9 @@ def test_attributes_that_were_set_are_still_set_after_training_and_loading(tmp_p
 
 def test_finer_maps_stay_fine_when_the_trained_model_is_trained_again(tmp_path: Path) -> None:
     given = limelight.load(
-        saved("resnet18", tmp_path / "w.safetensors"), arch="torchvision:resnet18", size=64
+        saved("mobilenet_v3_small", tmp_path / "w.safetensors"),
+        arch="torchvision:mobilenet_v3_small",
+        size=64,
     )
     coarse = train_classifier(drawn(8), given, **OPTIONS)
     first = train_classifier(drawn(8), given, fine=True, out=tmp_path / "one", **OPTIONS)

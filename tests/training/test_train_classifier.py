@@ -65,7 +65,7 @@ def test_it_learns_and_keeps_what_it_learned(framework: str, tmp_path: Path) -> 
     assert result["best_epoch"] == best and result["epochs"] == 6
     suffix = "safetensors" if framework == "torch" else "keras"
     assert sorted(path.name for path in out.iterdir()) == [
-        "config.json", "metrics.csv", f"model.{suffix}", "result.json",
+        "config.json", "metrics.csv", "metrics.png", f"model.{suffix}", "result.json",
     ]  # fmt: skip
 
     times = {path: path.stat().st_mtime_ns for path in out.iterdir()}
@@ -300,6 +300,8 @@ def test_images_of_several_sizes_and_a_size_that_was_said(tmp_path: Path) -> Non
         ({"epochs": 0}, RunError, "epochs is a whole number from 1 on"),
         ({"batch_size": 2.5}, RunError, "batch_size is a whole number"),
         ({"patience": -1}, RunError, "patience is a whole number"),
+        ({"select": "iou"}, RunError, "select is accuracy or localization, not 'iou'"),
+        ({"select": "localization"}, DatasetError, "needs held-out images with true boxes"),
         ({"augment": ["filp"]}, RunError, "did you mean 'flip'"),
         ({"validation": 0.001}, DatasetError, "to validate on: give more"),
     ],
@@ -307,6 +309,64 @@ def test_images_of_several_sizes_and_a_size_that_was_said(tmp_path: Path) -> Non
 def test_bad_calls(options: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         train_classifier(shapes(30), **{**OPTIONS, **options})
+
+
+# --- selection by localization --------------------------------------------------------------------
+
+
+def boxed(count: int, seed: int = 0) -> Any:
+    """`shapes` as a data set, with the patch as its box."""
+    images, labels = shapes(count, seed=seed)
+    bright = images.max(-1) >= 250
+    boxes = []
+    for mask in bright:
+        ys, xs = np.nonzero(mask)
+        boxes.append([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1])
+    return from_arrays(images, labels, np.array(boxes, float), class_names=["r", "g", "b"])
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_the_epoch_that_localizes_best_is_kept(framework: str, tmp_path: Path) -> None:
+    """What the table says of the best epoch is what the model that was kept does."""
+    from limelight.explainer import explain
+    from limelight.localization import tune
+
+    held_out = boxed(24, seed=1)
+    trained = train_classifier(
+        boxed(64), framework=framework, validation=held_out, select="localization",
+        out=tmp_path / "run", **OPTIONS,
+    )  # fmt: skip
+    found = [float(row["localization"]) for row in rows(tmp_path / "run")]
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert result["localization"] == pytest.approx(max(found), abs=1e-6)
+    assert found[result["best_epoch"] - 1] == max(found)
+    examples = list(held_out)
+    maps = explain(
+        trained, [each.read() for each in examples], "cam", target=[e.label for e in examples]
+    )
+    again = tune(
+        maps.numpy(), [each.boxes for each in examples], maps.frames,
+        thresholds=[i / 20 for i in range(20)], goal="iou",
+    )  # fmt: skip
+    assert again.score == pytest.approx(max(found), abs=1e-3)
+    assert max(found) > 0.1
+
+
+@pytest.mark.torch
+def test_selection_by_localization_goes_on_after_ctrl_c(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = {"validation": boxed(12, seed=1), "select": "localization", **OPTIONS}
+    train_classifier(boxed(48), **call, out=tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        interrupt_at(patch, epoch=2, step=0)
+        with pytest.raises(KeyboardInterrupt):
+            train_classifier(boxed(48), **call, out=tmp_path / "stopped")
+    train_classifier(boxed(48), **call, out=tmp_path / "stopped")
+    columns = ("validation_accuracy", "localization")
+    assert [[row[c] for c in columns] for row in rows(tmp_path / "stopped")] == [
+        [row[c] for c in columns] for row in rows(tmp_path / "whole")
+    ]
 
 
 # --- what a person sees ---------------------------------------------------------------------------

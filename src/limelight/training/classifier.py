@@ -18,11 +18,13 @@ from limelight.training.augmentation import compose
 from limelight.training.backbones import SMALL, Backbone, find_backbone
 from limelight.training.batches import Batches
 from limelight.training.folder import Folder
+from limelight.training.localization import Localization
 from limelight.training.loop import Trainer, run
 from limelight.training.samples import Samples, labelled, split
 
 _USUAL = 224
 _HEAD_FACTOR = 10.0
+_SELECTIONS = ("accuracy", "localization")
 
 
 def train_classifier(
@@ -42,6 +44,7 @@ def train_classifier(
     size: int | tuple[int, int] | None = None,
     seed: int = 0,
     patience: int | None = None,
+    select: str = "accuracy",
     out: str | Path | None = None,
     restart: bool = False,
     progress: bool = True,
@@ -76,7 +79,10 @@ def train_classifier(
         size: the side of the model's input, or (height, width); by default that of the
             `Classifier`, 224 for an id, and that of the first image for the small network.
         seed: decides initial weights, order and augmentation.
-        patience: stop after so many epochs without a better validation accuracy.
+        patience: stop after so many epochs that were no better.
+        select: what the best epoch is best at, on the held-out images: "accuracy", or
+            "localization", the mean IoU of boxes around its class activation maps (then, and only
+            then, the boxes of the held-out images are looked at; no image is trained on them).
         out: a folder that keeps everything, which `limelight.load` reads; by default nothing is
             kept on disk.
         restart: train anew where the folder holds a training.
@@ -86,12 +92,15 @@ def train_classifier(
         The classifier of the epoch that was best on the held-out images.
 
     Raises:
-        DatasetError: a data set without labels, or with none to train or validate on.
+        DatasetError: a data set without labels, with none to train or validate on, or without the
+            boxes that `select` needs.
         ModelLoadError: no such model, or one that cannot be cut at its last feature map.
         RunError: `out` holds something else, or a training with other settings.
         KeyboardInterrupt: Ctrl-C; the message says what was kept.
     """
     _check(framework, epochs, batch_size, patience)
+    if select not in _SELECTIONS:
+        raise RunError(f"select is {' or '.join(_SELECTIONS)}, not {select!r}")
     compose(augment)
     images, labels, names = labelled(dataset)
     backbone = find_backbone(model, framework, _size(images, model, size), pretrained, fine)
@@ -108,6 +117,10 @@ def train_classifier(
             raise DatasetError("the validation set has other class names than the training set")
         valid = Samples(others, other_labels, preprocess, other_names)
     classes = len(names) if names is not None else int(max(labels.max(), valid.labels.max())) + 1
+
+    localization = (
+        Localization(valid.images, preprocess, framework) if select == "localization" else None
+    )
 
     classifier = Classifier(
         model=None,
@@ -132,6 +145,7 @@ def train_classifier(
             "augment": list(augment),
             "seed": seed,
             "patience": patience,
+            "select": select,
             "images": len(training),
             "validation_images": len(valid),
             "labels": zlib.crc32(training.labels.tobytes() + valid.labels.tobytes()),
@@ -148,7 +162,7 @@ def train_classifier(
                 trainer = _trainer(
                     backbone, classes, freeze, batches, held, epochs, learning_rate, weight_decay
                 )
-                run(trainer, folder, epochs, patience, progress)
+                run(trainer, folder, epochs, patience, progress, localization)
             trained = load(path)
     return trained if out is not None else replace(trained, source="")
 

@@ -5,6 +5,7 @@
     config.json                    what was asked for; also what `load` needs
     model.safetensors|model.keras  the best epoch so far
     metrics.csv                    a row an epoch
+    metrics.png                    the same as a picture, where matplotlib is installed
     state.safetensors|state.keras  the last finished epoch, optimizer included; gone at the end
     result.json                    written last: the training is complete
 
@@ -38,6 +39,7 @@ class Epoch:
         accuracy: over the training batches, as they were when they were trained on.
         validation_accuracy: over the held-out images.
         seconds: wall-clock time.
+        localization: mean IoU on the held-out images, where epochs are selected by it.
     """
 
     epoch: int
@@ -45,6 +47,12 @@ class Epoch:
     accuracy: float
     validation_accuracy: float
     seconds: float
+    localization: float | None = None
+
+    @property
+    def goodness(self) -> float:
+        """What the best epoch has most of."""
+        return self.validation_accuracy if self.localization is None else self.localization
 
 
 @dataclass(frozen=True)
@@ -104,9 +112,9 @@ class Folder:
         return kept if isinstance(kept, dict) else {}
 
     def _clear(self) -> None:
-        for name in (RESULT, METRICS, CONFIG):
+        for name in (RESULT, CONFIG):
             (self.path / name).unlink(missing_ok=True)
-        for pattern in ("model.*", "state.*"):
+        for pattern in ("model.*", "state.*", "metrics.*"):
             for file in self.path.glob(pattern):
                 file.unlink()
 
@@ -130,10 +138,11 @@ class Folder:
 
     def finish(self, history: Sequence[Epoch]) -> None:
         """Say that the training is complete; what only a continuation needs is removed."""
-        best = max(history, key=lambda row: (row.validation_accuracy, row.epoch))
+        best = max(history, key=lambda row: (row.goodness, row.epoch))
         result = {
             "best_epoch": best.epoch,
             "validation_accuracy": best.validation_accuracy,
+            "localization": best.localization,
             "epochs": len(history),
             "seconds": round(sum(row.seconds for row in history), 2),
         }
@@ -141,8 +150,8 @@ class Folder:
         self.state.unlink(missing_ok=True)
 
 
-def _short(value: float) -> float:
-    return value if isinstance(value, int) else round(value, 6)
+def _short(value: float | None) -> float | None:
+    return round(value, 6) if isinstance(value, float) else value
 
 
 def _differences(kept: Mapping[str, Any], asked: Mapping[str, Any], prefix: str = "") -> str:

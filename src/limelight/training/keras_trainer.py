@@ -60,6 +60,11 @@ class KerasTrainer:
         self._model.compile(optimizer, loss, metrics=["accuracy"])
 
     @property
+    def model(self) -> Any:
+        """What is trained."""
+        return self._model
+
+    @property
     def steps(self) -> int:
         """Batches in an epoch."""
         return self._training.steps

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+from limelight.training.curves import write_curves
 from limelight.training.folder import Epoch, Folder
 from limelight.training.progress import Progress
 
@@ -15,6 +16,10 @@ OnStep = Callable[[int, int, float], None]
 
 class Trainer(Protocol):
     """A model in training; one for each framework."""
+
+    @property
+    def model(self) -> Any:
+        """What is trained."""
 
     @property
     def steps(self) -> int:
@@ -37,11 +42,18 @@ class Trainer(Protocol):
 
 
 def run(
-    trainer: Trainer, folder: Folder, epochs: int, patience: int | None, shown: bool
+    trainer: Trainer,
+    folder: Folder,
+    epochs: int,
+    patience: int | None,
+    shown: bool,
+    localization: Callable[[Any], float] | None = None,
 ) -> list[Epoch]:
     """Train until `epochs` are done, or `patience` epochs brought nothing better.
 
-    What the folder holds of an earlier call is taken up. Returns the history.
+    What the folder holds of an earlier call is taken up. With `localization`, the best epoch is
+    the one whose model it finds best, not the one with the highest validation accuracy. Returns
+    the history.
 
     Raises:
         KeyboardInterrupt: with what was kept, in words.
@@ -53,8 +65,8 @@ def run(
             progress.say(f"going on after epoch {len(history)}, from {folder.path}")
         try:
             while len(history) < epochs and not _stale(history, patience):
-                row = _epoch(trainer, len(history), progress.step)
-                best = all(row.validation_accuracy >= r.validation_accuracy for r in history)
+                row = _epoch(trainer, len(history), progress.step, localization)
+                best = all(row.goodness >= earlier.goodness for earlier in history)
                 history.append(row)
                 if best:
                     folder.write(folder.model, trainer.save_model)
@@ -66,20 +78,27 @@ def run(
                 f"stopped in epoch {len(history) + 1} of {epochs}; {len(history)} finished epochs "
                 f"are kept in {folder.path}, and the same call goes on from there"
             ) from None
+    write_curves(folder, history)
     folder.finish(history)
     return history
 
 
-def _epoch(trainer: Trainer, number: int, on_step: OnStep) -> Epoch:
+def _epoch(
+    trainer: Trainer,
+    number: int,
+    on_step: OnStep,
+    localization: Callable[[Any], float] | None,
+) -> Epoch:
     start = time.perf_counter()
     loss, accuracy = trainer.train(number, on_step)
     validation = trainer.validate()
-    return Epoch(number + 1, loss, accuracy, validation, time.perf_counter() - start)
+    found = None if localization is None else localization(trainer.model)
+    return Epoch(number + 1, loss, accuracy, validation, time.perf_counter() - start, found)
 
 
 def _stale(history: Sequence[Epoch], patience: int | None) -> bool:
     """Whether the last `patience` epochs were all worse than the best before them."""
     if patience is None or len(history) <= patience:
         return False
-    best = max(row.validation_accuracy for row in history[:-patience])
-    return all(row.validation_accuracy < best for row in history[-patience:])
+    best = max(row.goodness for row in history[:-patience])
+    return all(row.goodness < best for row in history[-patience:])

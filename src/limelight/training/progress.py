@@ -63,6 +63,7 @@ class Progress:
         line = (
             f"epoch {row.epoch:>{len(str(self._epochs))}}/{self._epochs}  loss {row.loss:.3f}  "
             f"accuracy {row.accuracy:.1%}  validation {row.validation_accuracy:.1%}"
+            f"{'' if row.localization is None else f'  mean IoU {row.localization:.3f}'}"
             f"{' (best)' if best else ''}  {row.seconds:.1f} s"
         )
         self.say(line)

@@ -20,6 +20,7 @@ class Samples:
     """Images, as `Preprocess.fit` makes them, with their labels.
 
     Attributes:
+        images: what they were made of: examples of a data set, or images.
         labels: (N,) int64.
         class_names: of the data set; None where it does not say.
     """
@@ -36,7 +37,7 @@ class Samples:
 
         self.labels = labels
         self.class_names = None if class_names is None else tuple(class_names)
-        self._images = images
+        self.images = images
         self._preprocess = preprocess
         shape = (len(images), *preprocess.size, 3)
         keep = int(np.prod(shape, dtype=np.int64)) <= keep_bytes
@@ -63,13 +64,13 @@ class Samples:
         return self._pixels[chosen]
 
     def _fit(self, index: int) -> np.ndarray:
-        image = self._images[int(index)]
+        image = self.images[int(index)]
         opened = image.read() if hasattr(image, "read") else read(image)
         return self._preprocess.fit(opened)[0]
 
     def part(self, indices: np.ndarray) -> Samples:
         """Those at `indices` alone."""
-        images = [self._images[int(index)] for index in indices]
+        images = [self.images[int(index)] for index in indices]
         return Samples(images, self.labels[indices], self._preprocess, self.class_names)
 
 

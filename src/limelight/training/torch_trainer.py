@@ -54,6 +54,11 @@ class TorchTrainer:
         self._optimizer = torch.optim.AdamW(parts)
 
     @property
+    def model(self) -> Any:
+        """What is trained."""
+        return self._model
+
+    @property
     def steps(self) -> int:
         """Batches in an epoch."""
         return self._training.steps
