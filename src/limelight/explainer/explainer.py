@@ -184,30 +184,33 @@ class Explainer:
         self, batch: Any, capture: Capture, layers: Sequence[str]
     ) -> dict[tuple[str, str], Any]:
         """By method and layer, the maps (N, K, h, w)."""
+        evidence = {layer: self._evidence(batch, capture, layer) for layer in layers}
         found: dict[tuple[str, str], Any] = {}
         for method in self.methods:
-            by_layer = {layer: self._map(method, batch, capture, layer) for layer in layers}
+            options = self._options[method.name]
+            by_layer = {
+                layer: self.probe.xp.stack([method(each, **options) for each in of_classes], axis=1)
+                for layer, of_classes in evidence.items()
+            }
             if self.fuse is not None:
                 by_layer = {"+".join(by_layer): fuse_layers(by_layer, method, self.fuse)}
             found |= {(method.name, layer): values for layer, values in by_layer.items()}
         return found
 
-    def _map(self, method: Method, batch: Any, capture: Capture, layer: str) -> Any:
-        xp = self.probe.xp
-        count = 1 if capture.index is None else capture.index.shape[1]
-        options = self._options[method.name]
-        weights = self._class_weights(capture, layer) if "head" in method.needs else None
-        maps = []
-        for k in range(count):
-            evidence = Evidence(
-                xp,
+    def _evidence(self, batch: Any, capture: Capture, layer: str) -> list[Evidence]:
+        """What all methods share at a layer, for each of the K classes."""
+        needs = set[str]().union(*(method.needs for method in self.methods))
+        weights = self._class_weights(capture, layer) if "head" in needs else None
+        return [
+            Evidence(
+                self.probe.xp,
                 capture.activations[layer],
-                capture.gradients[layer][:, k] if "gradients" in method.needs else None,
+                capture.gradients[layer][:, k] if "gradients" in needs else None,
                 None if weights is None else weights[:, k],
                 lambda: to_numpy(batch),
             )
-            maps.append(method(evidence, **options))
-        return xp.stack(maps, axis=1)
+            for k in range(1 if capture.index is None else capture.index.shape[1])
+        ]
 
     def _class_weights(self, capture: Capture, layer: str) -> Any:
         """The weights (N, K, C) that the head gives to the layer's channels for each class."""

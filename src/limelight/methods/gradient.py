@@ -36,14 +36,14 @@ def gradcam_plus_plus(e: Evidence) -> Any:
     Source: Chattopadhay et al., "Grad-CAM++: Generalized Gradient-Based Visual Explanations for
     Deep Convolutional Networks", WACV 2018, eq. 5, 15 and 19.
     """
-    gradients = over_positions(e.xp, e.gradients)
+    positive = relu(e.xp, over_positions(e.xp, e.gradients))
     total = e.xp.sum(over_positions(e.xp, e.activations), axis=-1, keepdims=True)
-    # α with G² divided out: the same number, without the underflow of G² and G³.
-    denominator = 2 + total * gradients
-    usable = (gradients > 0) & (denominator != 0)
-    safe = e.xp.where(usable, denominator, e.xp.ones_like(denominator))
-    alpha_relu = e.xp.where(usable, gradients / safe, e.xp.zeros_like(gradients))
-    return relu(e.xp, weigh_channels(e.xp, e.xp.sum(alpha_relu, axis=-1), e.activations))
+    # α with G² divided out: the same number, without the underflow of G² and G³. Where G ≤ 0,
+    # ReLU(G) is 0 whatever α is; a denominator that is 0 takes its position out.
+    denominator = 2 + total * positive
+    safe = e.xp.where(denominator == 0, float("inf") * e.xp.ones_like(total), denominator)
+    weights = e.xp.sum(positive / safe, axis=-1)
+    return relu(e.xp, weigh_channels(e.xp, weights, e.activations))
 
 
 @method("xgradcam", title="XGrad-CAM", paper="Fu et al. 2020", needs=_NEEDS)
