@@ -160,6 +160,43 @@ def test_8_the_mode_around_changes_nothing(small: Subject, around: str, layer: s
         assert torch.is_inference_mode_enabled() == (around == "inference_mode")
 
 
+def gated(framework: str) -> Any:
+    """A model whose images are used again behind the layer "conv", in a product."""
+    if framework == "torch":
+        import torch
+
+        class Gated(torch.nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.conv = torch.nn.Conv2d(3, 3, 1)
+
+            def forward(self, images: torch.Tensor) -> torch.Tensor:
+                return (self.conv(images) * images).mean((2, 3))
+
+        return Gated().eval()
+    import keras
+
+    given = networks.keras_input()
+    conv = keras.layers.Conv2D(3, 1, name="conv")(given)
+    return keras.Model(given, keras.layers.GlobalAveragePooling2D()(conv * given))
+
+
+@pytest.mark.parametrize("framework", OF_TORCH, indirect=True)
+def test_8_images_made_under_inference_mode(framework: str) -> None:
+    """They cannot enter autograd, and here the tail needs them: G is the image itself."""
+    import torch
+
+    model = gated(framework)
+    images = subjects.small(framework).images(2)
+    with torch.inference_mode():
+        made = torch.as_tensor(images).clone()
+        found = explain(model, made, "hirescam", layer="conv", target=1)
+        assert made.is_inference()
+    expected = explain(model, images, "hirescam", layer="conv", target=1)
+    assert np.abs(expected.numpy()).max() > 0
+    np.testing.assert_array_equal(found.numpy(), expected.numpy())
+
+
 @pytest.mark.parametrize("layer", networks.LAYERS)
 def test_8_an_in_place_layer_behind_changes_nothing(layer: str) -> None:
     images = networks.images(2)

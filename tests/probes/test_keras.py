@@ -301,6 +301,9 @@ def test_a_changed_model_is_seen_anew() -> None:
     softened = explain(model, IMAGES, target=0)
     np.testing.assert_allclose(to_numpy(softened.scores), to_numpy(plain.scores), atol=1e-6)
     np.testing.assert_allclose(softened.numpy(), plain.numpy(), atol=1e-6)
+    model.get_layer("head").activation = keras.activations.tanh
+    bent = explain(model, IMAGES, target=0)
+    np.testing.assert_allclose(to_numpy(bent.scores), np.tanh(to_numpy(plain.scores)), atol=1e-6)
 
 
 def test_patches_are_of_one_thread() -> None:
