@@ -60,10 +60,10 @@ class Failure(Exception):
     """Not one that anybody catches."""
 
 
-@pytest.mark.parametrize("error", [RuntimeError, ValueError, KeyError, Failure])
+@pytest.mark.parametrize("error", [RuntimeError, Failure])
 @pytest.mark.parametrize("layer", ["conv1", networks.LAST])
 def test_7_also_when_the_model_raises_in_the_middle(
-    framework: str, layer: str, error: type[Exception]
+    framework: str, small: Subject, layer: str, error: type[Exception]
 ) -> None:
     """The target comes before the layer that raises, or after it."""
     armed = False
@@ -73,7 +73,7 @@ def test_7_also_when_the_model_raises_in_the_middle(
             raise error("boom")
 
     model = calling(framework, explode)
-    images = subjects.small(framework).images(2)
+    images = small.images(2)
     before = state(model, framework)
     armed = True
     expected = LimelightError if issubclass(error, RuntimeError | ValueError) else error
@@ -82,7 +82,7 @@ def test_7_also_when_the_model_raises_in_the_middle(
             explain(model, images, layer=at, **options)
         assert state(model, framework) == before
     armed = False
-    reference = explain(subjects.small(framework).model, images, layer=layer).numpy()
+    reference = explain(small.model, images, layer=layer).numpy()
     np.testing.assert_allclose(explain(model, images, layer=layer).numpy(), reference, atol=1e-6)
 
 
@@ -128,18 +128,17 @@ def test_7_hooks_and_gradients_of_the_user_stay() -> None:
 # -- 8 ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("layer", networks.LAYERS[:7])
-def test_8_frozen_parameters_change_nothing(fresh: Subject, layer: str) -> None:
-    images = fresh.images(2)
-    expected = explain(fresh.model, images, "gradcam++", layer=layer).numpy()
+def test_8_frozen_parameters_change_nothing(fresh: Subject) -> None:
+    images, layers = fresh.images(2), list(networks.LAYERS)
+    expected = explain(fresh.model, images, "hirescam", layer=layers)
     if fresh.framework == "torch":
         fresh.model.requires_grad_(False)
     else:
         fresh.model.trainable = False
-    assert np.abs(expected).max() > 0
-    np.testing.assert_array_equal(
-        explain(fresh.model, images, "gradcam++", layer=layer).numpy(), expected
-    )
+    found = explain(fresh.model, images, "hirescam", layer=layers)
+    for layer in layers:
+        assert np.abs(expected[layer].numpy()).max() > 0
+        np.testing.assert_array_equal(found[layer].numpy(), expected[layer].numpy())
 
 
 @pytest.mark.parametrize("framework", OF_TORCH, indirect=True)
