@@ -10,7 +10,7 @@ import pytest
 
 from limelight.arrays import namespace, to_numpy
 from limelight.errors import LimelightError
-from limelight.scores import KINDS, Score, directions, one_hot, probabilities, top_classes
+from limelight.scores import KINDS, Score, directions, one_hot, probabilities, top_classes, values
 
 LOGITS = np.random.default_rng(0).normal(0, 3, (3, 5)).astype(np.float32)
 INDEX = np.array([[0, 4], [2, 2], [3, 1]])
@@ -29,10 +29,18 @@ def autograd(
     logits: np.ndarray, index: np.ndarray, kind: str, activation: str, sign: int
 ) -> np.ndarray:
     """The gradient of the score itself, in float64, one class of one image at a time."""
+    return by_hand(logits, index, kind, activation, sign)[1]
+
+
+def by_hand(
+    logits: np.ndarray, index: np.ndarray, kind: str, activation: str, sign: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The score (N, K) and its gradient (N, K, classes)."""
     import torch
 
     single = logits.shape[1] == 1
     found = np.zeros((*index.shape, logits.shape[1]))
+    scores = np.zeros(index.shape)
     for i, k in np.ndindex(*index.shape):
         row = torch.tensor(logits[i], dtype=torch.float64, requires_grad=True)
         soft = row.softmax(0) if activation == "softmax" and not single else row.sigmoid()
@@ -45,7 +53,27 @@ def autograd(
         (sign * score).backward()
         assert row.grad is not None
         found[i, k] = row.grad.numpy()
-    return found
+        scores[i, k] = sign * score.item()
+    return scores, found
+
+
+@pytest.mark.parametrize("negative", [False, True])
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("single", [False, True], ids=["five classes", "one output"])
+def test_values_are_the_scores(
+    kind: str,
+    activation: str,
+    negative: bool,
+    single: bool,
+    convert: Callable[[np.ndarray], Any],
+) -> None:
+    logits = LOGITS[:, :1] if single else LOGITS
+    index = 0 * INDEX if single else INDEX
+    expected, _ = by_hand(logits, index, kind, activation, -1 if negative else 1)
+    array = convert(logits)
+    found = values(namespace(array), array, convert(index), Score(kind, negative, activation))
+    np.testing.assert_allclose(to_numpy(found), expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("negative", [False, True])

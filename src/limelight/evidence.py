@@ -1,31 +1,55 @@
 """What a method may ask for.
 
 An `Evidence` speaks of ONE class per image at ONE layer. It is filled from a single run of the
-model; several methods, classes and layers share that run, each with an Evidence of its own.
+model; several methods, classes and layers share that run, each with an Evidence of its own. A
+method that rescores gets all K classes in one Evidence, for its runs are the same for all of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+class Rescoring(Protocol):
+    """The scores of the classes explained, for inputs or activations that a method has edited.
+
+    Work is cut into chunks that fit into memory: `edit(start, stop)` makes the edited arrays of
+    that part of the jobs when their turn has come.
+    """
+
+    def inputs(self, edit: Callable[[int, int], Any], images: np.ndarray) -> Any:
+        """Scores (J, K) of J edited inputs, each (C, H, W).
+
+        `images`: (J,) of which image each job is, for the classes that are scored.
+        """
+
+    def activations(self, edit: Callable[[int, int], Any], images: np.ndarray) -> Any:
+        """Scores (J, K) of J edited activations of the layer, each (C, *spatial)."""
 
 
 @dataclass(frozen=True)
 class Evidence:
     """Activations, gradients and the little else that formulas use.
 
+    What a method has not asked for is None. Where K is written, that axis is there for methods
+    that rescore, and is not there for all others.
+
     Attributes:
         xp: the array namespace of everything here (`limelight.arrays`).
         activations: A, (N, C, *spatial), float32.
-        gradients: G = ∂y/∂A, the same shape; None where the method did not ask for gradients.
-        class_weights: (N, C), the row of the linear head for the class explained; None where the
-            method did not ask for it.
+        gradients: G = ∂y/∂A, (N, [K,] C, *spatial).
+        class_weights: (N, [K,] C), the row of the linear head for the class explained; of a method
+            that asks for "head?" None where the model has no such head at this layer.
         inputs: the model's input as a host array (N, …); a callable, because a copy to the host is
             made only for the methods that ask.
+        images: the model's input on its device, (N, channels, H, W) whatever the model's layout.
+        scores: y, (N, [K]), the score explained.
+        rescoring: scores of edited inputs or activations.
     """
 
     xp: Any
@@ -33,3 +57,13 @@ class Evidence:
     gradients: Any = None
     class_weights: Any = None
     inputs: Callable[[], np.ndarray] | None = None
+    images: Any = None
+    scores: Any = None
+    rescoring: Rescoring | None = None
+
+    def of_class(self, k: int) -> Evidence:
+        """What speaks of the k-th of K classes."""
+        by_class = ("gradients", "class_weights", "scores")
+        found = {name: getattr(self, name) for name in by_class}
+        cut = {name: None if each is None else each[:, k] for name, each in found.items()}
+        return replace(self, **cut, rescoring=None)

@@ -59,6 +59,31 @@ def one_hot(xp: Any, index: Any, like: Any) -> Any:
     return xp.astype(running[None] == xp.astype(index, like.dtype)[:, :, None], like.dtype)
 
 
+def values(xp: Any, logits: Any, index: Any, score: Score) -> Any:
+    """The score of the classes `index` (N, K), from `logits` (N, classes): (N, K).
+
+    `directions` are its gradient with respect to the logits.
+    """
+    unit = one_hot(xp, index, logits)
+    of_class = xp.sum(unit * logits[:, None, :], axis=-1)
+    if score.kind == "logit":
+        value = of_class
+    else:
+        p = probabilities(xp, logits, score.activation)
+        p_t = xp.sum(unit * p[:, None, :], axis=-1)
+        value = p_t if score.kind == "probability" else of_class + _log(xp, logits, of_class, score)
+    return -value if score.negative else value
+
+
+def _log(xp: Any, logits: Any, of_class: Any, score: Score) -> Any:
+    """The log-probability of the logits `of_class` (N, K), without the underflow of log(p)."""
+    if score.activation == "sigmoid" or logits.shape[-1] == 1:
+        positive = xp.maximum(-of_class, xp.zeros_like(of_class))
+        return -positive - xp.log(1 + xp.exp(-xp.abs(of_class)))
+    top = xp.max(logits, axis=-1, keepdims=True)
+    return of_class - top - xp.log(xp.sum(xp.exp(logits - top), axis=-1, keepdims=True))
+
+
 def directions(xp: Any, logits: Any, index: Any, score: Score) -> Any:
     """The gradient of the score of the classes `index` (N, K) with respect to `logits`.
 

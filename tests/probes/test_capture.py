@@ -27,9 +27,27 @@ def capture(
     model: Any, images: np.ndarray, layers: Sequence[str], index: Any = None, **options: Any
 ) -> Capture:
     probe = probe_for(model)
-    options = {"score": Score(), "gradients": True, "top": 0 if index is not None else 1} | options
+    options = {
+        "scores": (Score(),),
+        "gradients": True,
+        "top": 0 if index is not None else 1,
+    } | options
     request = Request(layers=tuple(layers), **options)
     return probe.capture(probe.prepare(images), request, index)
+
+
+def test_several_scores_from_one_run(small: Subject) -> None:
+    """Each class once for each score, in the order in which they were asked for."""
+    index = np.array([[0, 3], [1, 2]])
+    scores = Score("probability"), Score(), Score("rest", negative=True)
+    layers = networks.LAYERS[:2]
+    found = capture(small.model, small.images(2), layers, index, scores=scores)
+    for i, score in enumerate(scores):
+        alone = capture(small.model, small.images(2), layers, index, scores=(score,))
+        for layer in layers:
+            expected = to_numpy(alone.gradient(layer, 0))
+            assert np.abs(expected).max() > 0
+            np.testing.assert_allclose(to_numpy(found.gradient(layer, i)), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("layer", networks.LAYERS)
@@ -53,7 +71,7 @@ def test_gradients_of_every_score(small: Subject, kind: str, negative: bool) -> 
 
     layer, index = "conv2", np.array([[0, 3], [1, 2]])
     score = Score(kind, negative)
-    found = capture(small.model, small.images(2), [layer], index, score=score)
+    found = capture(small.model, small.images(2), [layer], index, scores=(score,))
     inputs = torch.as_tensor(networks.images(2), dtype=torch.float64)
     for k in range(2):
         activations = networks.plain_run(inputs, until=layer).requires_grad_()
@@ -255,7 +273,7 @@ def test_a_callable_sees_what_the_model_returns(framework: str) -> None:
     for sign in (1, -1):
         found = capture(
             subject.model, subject.images(2), ["relu2"], top=0,
-            function=difference, score=Score(negative=sign < 0),
+            function=difference, scores=(Score(negative=sign < 0),),
         )  # fmt: skip
         assert found.scores is None and found.index is None
         np.testing.assert_allclose(

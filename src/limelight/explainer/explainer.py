@@ -7,9 +7,8 @@ from typing import Any
 
 from limelight.arrays import to_numpy
 from limelight.errors import MethodError, ModelError, TargetError
-from limelight.evidence import Evidence
 from limelight.explainer.fusion import FUSIONS, fuse_layers
-from limelight.explainer.heads import find_head
+from limelight.explainer.gathering import Gathering
 from limelight.explainer.inputs import open_images
 from limelight.frames import Frame
 from limelight.maps import Maps, concatenate
@@ -28,7 +27,7 @@ def explain(
     *,
     target: Any = None,
     layer: Any = None,
-    score: str = "logit",
+    score: str | None = None,
     batch_size: int = 32,
     negative: bool = False,
     fuse: str | None = None,
@@ -48,7 +47,8 @@ def explain(
             one score per image (N,).
         layer: None (chosen, and named in the result), a path ("layer4.1.conv2",
             "resnet50/conv5_block3_out") or its unambiguous end, the layer object, or several.
-        score: "logit", "probability" or "rest".
+        score: "logit", "probability" or "rest"; None takes the method's own, which is the logit
+            unless its description says otherwise.
         batch_size: how many images pass through the model at a time.
         negative: explain what speaks against the class.
         fuse: "mean" or "max": one map of several layers, each normalized by its maximum and
@@ -115,7 +115,7 @@ class Explainer:
         self,
         images: Any,
         target: Any = None,
-        score: str = "logit",
+        score: str | None = None,
         batch_size: int = 32,
         negative: bool = False,
     ) -> Any:
@@ -130,18 +130,20 @@ class Explainer:
         for start, stop in given.batches(batch_size):
             batch, frames = given.part(start, stop)
             layers = tuple(self._layer(layer, batch) for layer in self._asked)
+            scores = self._scores(score, negative, self._activation(batch))
             request = Request(
                 layers=tuple(dict.fromkeys(layers)),
                 gradients=any("gradients" in method.needs for method in self.methods),
-                score=Score(score, negative, self._activation(batch)),
+                scores=tuple(dict.fromkeys(scores.values())),
                 top=wanted.top,
                 function=wanted.function,
                 reshape=self.reshape_transform,
             )
             capture = self.probe.capture(batch, request, wanted.part(start, stop))
             self._check(capture, wanted, request, start, stop)
-            for key, values in self._values(batch, capture, layers).items():
-                maps = self._maps(key, values, capture, wanted, request.score, frames)
+            gathering = Gathering(self.probe, batch, request, capture, self.methods)
+            for key, values in self._values(gathering, layers, scores).items():
+                maps = self._maps(key, values, capture, wanted, scores[key[0]], frames)
                 parts.setdefault(key, []).append(maps)
         return self._arranged({key: concatenate(maps) for key, maps in parts.items()})
 
@@ -168,6 +170,13 @@ class Explainer:
             return own
         return "softmax" if self.classifier is None else self.classifier.activation
 
+    def _scores(self, kind: str | None, negative: bool, activation: str) -> dict[str, Score]:
+        """By method, the score that it explains where the user asked for `kind`, or for none."""
+        return {
+            method.name: method.explained(kind, negative, activation, self._options[method.name])
+            for method in self.methods
+        }
+
     # -- after the run ------------------------------------------------------------------------
 
     def _check(
@@ -181,46 +190,20 @@ class Explainer:
             check_grid(layer, tuple(capture.activations[layer].shape), request.reshape is not None)
 
     def _values(
-        self, batch: Any, capture: Capture, layers: Sequence[str]
+        self, gathering: Gathering, layers: Sequence[str], scores: Mapping[str, Score]
     ) -> dict[tuple[str, str], Any]:
         """By method and layer, the maps (N, K, h, w)."""
-        evidence = {layer: self._evidence(batch, capture, layer) for layer in layers}
         found: dict[tuple[str, str], Any] = {}
         for method in self.methods:
             options = self._options[method.name]
             by_layer = {
-                layer: self.probe.xp.stack([method(each, **options) for each in of_classes], axis=1)
-                for layer, of_classes in evidence.items()
+                layer: gathering.maps(method, layer, scores[method.name], options)
+                for layer in layers
             }
             if self.fuse is not None:
                 by_layer = {"+".join(by_layer): fuse_layers(by_layer, method, self.fuse)}
             found |= {(method.name, layer): values for layer, values in by_layer.items()}
         return found
-
-    def _evidence(self, batch: Any, capture: Capture, layer: str) -> list[Evidence]:
-        """What all methods share at a layer, for each of the K classes."""
-        needs = set[str]().union(*(method.needs for method in self.methods))
-        weights = self._class_weights(capture, layer) if "head" in needs else None
-        return [
-            Evidence(
-                self.probe.xp,
-                capture.activations[layer],
-                capture.gradients[layer][:, k] if "gradients" in needs else None,
-                None if weights is None else weights[:, k],
-                lambda: to_numpy(batch),
-            )
-            for k in range(1 if capture.index is None else capture.index.shape[1])
-        ]
-
-    def _class_weights(self, capture: Capture, layer: str) -> Any:
-        """The weights (N, K, C) that the head gives to the layer's channels for each class."""
-        xp, scores = self.probe.xp, capture.scores
-        activations = capture.activations[layer]
-        candidates = self.probe.heads(int(scores.shape[-1]), int(activations.shape[1]))
-        head = find_head(xp, candidates, activations, scores, layer)
-        classes = one_hot(xp, capture.index, scores)
-        # Where the channels are the classes, the class's channel is the map.
-        return classes if head is None else xp.matmul(classes, head.weight)
 
     def _maps(
         self,

@@ -12,11 +12,18 @@ from typing import Any
 
 from limelight.errors import MethodError, did_you_mean
 from limelight.evidence import Evidence
+from limelight.scores import Score
 
 Formula = Callable[..., Any]
 
-#: What a method can ask for; the probe collects no more than what is asked.
-NEEDS = frozenset({"activations", "gradients", "head", "inputs"})
+#: What a method can ask for; the probe collects no more than what is asked. "head?": where there
+#: is one.
+NEEDS = frozenset(
+    {"activations", "gradients", "head", "head?", "inputs", "images", "scores", "rescoring"}
+)
+
+#: What only the probe for PyTorch modules can give.
+_TORCH_ONLY: frozenset[str] = frozenset()
 
 _registry: dict[str, Method] = {}
 
@@ -34,6 +41,10 @@ class Method:
         class_blind: the map does not depend on the class.
         early: applied, with the namespace, to the maps of all but the deepest layer before layers
             are fused; None leaves them as they are.
+        options: the formula's keyword arguments with their defaults.
+        default_score: what is explained where the user names no score.
+        contrast: ``contrast(score, **options)``: the score to explain in place of `score`; None
+            takes it as it is.
     """
 
     name: str
@@ -44,11 +55,34 @@ class Method:
     class_blind: bool = False
     early: Formula | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    default_score: str = "logit"
+    contrast: Callable[..., Score] | None = None
 
     @property
     def cost(self) -> str:
-        """The cost class: a forward pass, or that and the way back to the layer."""
+        """The cost class: a forward pass, that and the way back to the layer, or many of them."""
+        if "rescoring" in self.needs:
+            return "many passes"
         return "forward + tail" if "gradients" in self.needs else "forward"
+
+    @property
+    def frameworks(self) -> tuple[str, ...]:
+        """The frameworks on which the method runs."""
+        return ("torch",) if self.needs & _TORCH_ONLY else ("torch", "keras")
+
+    @property
+    def rescores(self) -> bool:
+        """Whether the formula takes all K classes at once, and returns (N, K, *spatial)."""
+        return "rescoring" in self.needs
+
+    def explained(
+        self, kind: str | None, negative: bool, activation: str, options: Mapping[str, Any]
+    ) -> Score:
+        """The score that the method explains where the user asked for `kind`, or for none."""
+        score = Score(kind or self.default_score, negative, activation)
+        if self.contrast is None:
+            return score
+        return self.contrast(score, **{**self.options, **options})
 
     @property
     def description(self) -> str:
@@ -56,7 +90,7 @@ class Method:
         return inspect.getdoc(self.formula) or ""
 
     def __call__(self, evidence: Evidence, **options: Any) -> Any:
-        """The map (N, *spatial) of `evidence`.
+        """The map (N, *spatial) of `evidence`; (N, K, *spatial) of a method that rescores.
 
         Raises:
             MethodError: an option that this method does not have.
@@ -83,6 +117,8 @@ def method(
     needs: set[str],
     class_blind: bool = False,
     early: Formula | None = None,
+    default_score: str = "logit",
+    contrast: Callable[..., Score] | None = None,
 ) -> Callable[[Formula], Formula]:
     """Declare the decorated formula as a method; its keyword arguments become options."""
     unknown = needs - NEEDS
@@ -98,7 +134,16 @@ def method(
             if p.kind is inspect.Parameter.KEYWORD_ONLY
         }
         _registry[name] = Method(
-            name, title, paper, frozenset(needs), formula, class_blind, early, options
+            name,
+            title,
+            paper,
+            frozenset(needs),
+            formula,
+            class_blind,
+            early,
+            options,
+            default_score,
+            contrast,
         )
         return formula
 

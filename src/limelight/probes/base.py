@@ -65,7 +65,7 @@ class Request:
     Attributes:
         layers: paths of the target layers.
         gradients: whether gradients are wanted as well.
-        score: what is differentiated.
+        scores: what is differentiated; each class once for each of them.
         top: how many of each image's top classes are explained; 0 where the classes are given.
         function: a callable on what the model returns, giving (N,), in place of classes.
         reshape: brings a layer's output to (N, C, *spatial), applied to activations and gradients.
@@ -73,7 +73,7 @@ class Request:
 
     layers: tuple[str, ...]
     gradients: bool
-    score: Score
+    scores: tuple[Score, ...]
     top: int = 0
     function: Callable[[Any], Any] | None = None
     reshape: Callable[[Any], Any] | None = None
@@ -81,7 +81,7 @@ class Request:
     @property
     def sign(self) -> int:
         """-1 where what speaks against the score is explained, else 1."""
-        return -1 if self.score.negative else 1
+        return -1 if self.scores[0].negative else 1
 
 
 @dataclass(frozen=True)
@@ -92,13 +92,22 @@ class Capture:
         scores: (N, classes), before the last activation; None for a model with another output.
         index: (N, K) the classes explained; None where a callable was given.
         activations: by layer, (N, C, *spatial), float32.
-        gradients: by layer, (N, K, C, *spatial), float32; empty where none were asked for.
+        gradients: by layer, (N, S · K, C, *spatial), float32, the K classes for each of the S
+            scores in turn; empty where none were asked for. Of a callable (N, 1, C, *spatial).
     """
 
     scores: Any
     index: Any
     activations: Mapping[str, Any]
     gradients: Mapping[str, Any]
+
+    def gradient(self, layer: str, score: int) -> Any:
+        """The gradients (N, K, C, *spatial) at `layer` for the score of that number."""
+        found = self.gradients[layer]
+        if self.index is None:
+            return found
+        classes = self.index.shape[1]
+        return found[:, score * classes : (score + 1) * classes]
 
 
 @dataclass(frozen=True)
@@ -144,10 +153,11 @@ class Probe(Protocol):
 
 
 def pick(xp: Any, logits: Any, index: Any, request: Request) -> tuple[Any, Any]:
-    """The classes to explain (N, K), and the directions (N, K, classes) of their scores."""
+    """The classes to explain (N, K), and the directions (N, S · K, classes) of their S scores."""
     if request.top:
         index = top_classes(xp, logits, request.top)
-    return index, directions(xp, logits, index, request.score)
+    found = [directions(xp, logits, index, score) for score in request.scores]
+    return index, found[0] if len(found) == 1 else xp.concat(found, axis=1)
 
 
 def check_ran(layers: Sequence[str], captured: Mapping[str, Any]) -> None:
