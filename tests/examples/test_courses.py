@@ -1,9 +1,11 @@
-"""Examples 1 and 2: the courses on Cars196 and Stanford Dogs, from both forms of the files."""
+"""Examples 1 and 2: the courses on Cars196 and Stanford Dogs, from both forms of the files.
+
+One form through the script, the other through the notebook: all four ways, each once.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +13,10 @@ import pytest
 from PIL import Image
 
 from examples import miniatures
+from examples.conftest import Run
 
-Run = Callable[..., str]
 SMALL = {"WEIGHTS": "none", "SIDE": 64, "EPOCHS": 1, "BATCH": 8}
+WAYS = [("folder", "script"), ("tfds", "notebook")]
 
 
 def files(kind: str, form: str, folder: Path) -> str:
@@ -24,10 +27,10 @@ def files(kind: str, form: str, folder: Path) -> str:
     return f"{kind}:{getattr(miniatures, kind)(folder, train=8, test=4)}"
 
 
-@pytest.mark.parametrize("form", ["folder", "tfds"])
-def test_cars196(form: str, run_example: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("form", "kind"), WAYS)
+def test_cars196(form: str, kind: str, run_example: Run, tmp_path: Path) -> None:
     source = files("cars196", form, tmp_path / "data")
-    printed = run_example("cars196_keras", backend="torch", CARS196=source, ITEM=1, **SMALL)
+    printed = run_example("cars196_keras", kind, "torch", CARS196=source, ITEM=1, **SMALL)
     assert "<Dataset cars196 (train): 8 examples, 4 classes>" in printed
     assert "val_accuracy" in printed, "validated each epoch"
     assert "the .h5 file gives the same map: True" in printed
@@ -58,10 +61,10 @@ def numbers(printed: str, name: str) -> list[float]:
     return [float(number) for number in found.split(", ")]
 
 
-@pytest.mark.parametrize("form", ["folder", "tfds"])
-def test_stanford_dogs(form: str, run_example: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("form", "kind"), WAYS)
+def test_stanford_dogs(form: str, kind: str, run_example: Run, tmp_path: Path) -> None:
     source = files("stanford_dogs", form, tmp_path / "data")
-    printed = run_example("stanford_dogs_keras", backend="torch", DOGS=source, **SMALL)
+    printed = run_example("stanford_dogs_keras", kind, "torch", DOGS=source, **SMALL)
     assert "<Dataset stanford_dogs (train): 8 examples, 3 classes>" in printed
     assert "boxes an image: 1 to 2" in printed
     assert "smallest value 0.0" in printed

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from examples import miniatures
+from examples.conftest import Run
 
 
-def test_the_layer_inside_and_batches(run_example: Callable[..., str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["script", "notebook"])
+def test_the_layer_inside_and_batches(kind: str, run_example: Run, tmp_path: Path) -> None:
     folder = miniatures.cars196(tmp_path / "cars", train=4, test=4)
-    printed = run_example("keras_nested", CARS196=folder, WEIGHTS="none", SIDE=64, BATCH=4)
+    printed = run_example("keras_nested", kind, CARS196=folder, WEIGHTS="none", SIDE=64, BATCH=4)
     assert re.search(r"backbone/conv5_block3_out +\(4, 2, 2\)", printed)
     assert re.search(r"backbone/conv4_block6_out +\(4, 4, 4\)", printed)
     (difference,) = re.findall(r"single images: (\S+) of the maximum", printed)

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from examples import miniatures
+from examples.conftest import Run
 from limelight.data import open
 
 
-@pytest.mark.parametrize("model", ["torchvision:resnet18", "timm:resnet18"])
-def test_the_batch_of_test_images(
-    model: str, run_example: Callable[..., str], tmp_path: Path
-) -> None:
+@pytest.mark.parametrize(
+    ("model", "kind"), [("torchvision:resnet18", "script"), ("timm:resnet18", "notebook")]
+)
+def test_the_batch_of_test_images(model: str, kind: str, run_example: Run, tmp_path: Path) -> None:
     pytest.importorskip(model.partition(":")[0])
     folder = miniatures.cars196(tmp_path / "cars", train=16, test=8)
     settings = {"CARS196": folder, "MODEL": model, "WEIGHTS": "none", "SIDE": 64}
-    printed = run_example("pytorch_transfer", **settings, EPOCHS=1, BATCH=8)
+    printed = run_example("pytorch_transfer", kind, **settings, EPOCHS=1, BATCH=8)
     assert re.search(r"layer4\S*, maps \(8, 2, 2\)", printed)
     assert "overlay (8, 64, 64, 3) uint8" in printed
     assert printed.count("IoU") == 4
