@@ -10,7 +10,16 @@ import pytest
 
 from limelight.arrays import namespace, to_numpy
 from limelight.errors import LimelightError
-from limelight.scores import KINDS, Score, directions, one_hot, probabilities, top_classes, values
+from limelight.scores import (
+    KINDS,
+    Score,
+    both_classes,
+    directions,
+    one_hot,
+    probabilities,
+    top_classes,
+    values,
+)
 
 LOGITS = np.random.default_rng(0).normal(0, 3, (3, 5)).astype(np.float32)
 INDEX = np.array([[0, 4], [2, 2], [3, 1]])
@@ -43,8 +52,9 @@ def by_hand(
     scores = np.zeros(index.shape)
     for i, k in np.ndindex(*index.shape):
         row = torch.tensor(logits[i], dtype=torch.float64, requires_grad=True)
-        soft = row.softmax(0) if activation == "softmax" and not single else row.sigmoid()
-        logit, probability = row[index[i, k]], soft[index[i, k]]
+        both = torch.cat([-row, row]) if single else row
+        soft = both.sigmoid() if single or activation == "sigmoid" else both.softmax(0)
+        logit, probability = both[index[i, k]], soft[index[i, k]]
         score = {
             "logit": logit,
             "probability": probability,
@@ -69,7 +79,7 @@ def test_values_are_the_scores(
     convert: Callable[[np.ndarray], Any],
 ) -> None:
     logits = LOGITS[:, :1] if single else LOGITS
-    index = 0 * INDEX if single else INDEX
+    index = INDEX % 2 if single else INDEX
     expected, _ = by_hand(logits, index, kind, activation, -1 if negative else 1)
     array = convert(logits)
     found = values(namespace(array), array, convert(index), Score(kind, negative, activation))
@@ -88,7 +98,7 @@ def test_directions_are_the_gradients_of_the_score(
     convert: Callable[[np.ndarray], Any],
 ) -> None:
     logits = LOGITS[:, :1] if single else LOGITS
-    index = np.zeros((3, 1), int) if single else INDEX
+    index = INDEX % 2 if single else INDEX
     given = convert(logits)
     found = directions(namespace(given), given, convert(index), Score(kind, negative, activation))
     expected = autograd(logits, index, kind, activation, -1 if negative else 1)
@@ -108,8 +118,29 @@ def test_a_single_output_is_a_sigmoid(
     activation: str, convert: Callable[[np.ndarray], Any]
 ) -> None:
     given = convert(np.array([[0.0], [2.0], [-50.0]], np.float32))
-    found = to_numpy(probabilities(namespace(given), given, activation))
-    np.testing.assert_allclose(found[:, 0], [0.5, 1 / (1 + np.exp(-2)), np.exp(-50)], rtol=1e-5)
+    xp = namespace(given)
+    found = to_numpy(probabilities(xp, given, activation))
+    positive = np.array([0.5, 1 / (1 + np.exp(-2)), np.exp(-50)])
+    negative = np.array([0.5, 1 / (1 + np.exp(2)), 1])
+    np.testing.assert_allclose(found, np.stack([negative, positive], 1), rtol=1e-5)
+    np.testing.assert_array_equal(to_numpy(top_classes(xp, given, 1))[1:], [[1], [0]])
+    np.testing.assert_array_equal(to_numpy(top_classes(xp, given, 2))[1:], [[1, 0], [0, 1]])
+    np.testing.assert_array_equal(to_numpy(both_classes(xp, given))[1], [-2, 2])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_negative_class_of_a_probability_is_the_negated_positive_one(
+    kind: str, convert: Callable[[np.ndarray], Any]
+) -> None:
+    given = convert(LOGITS[:, :1])
+    zeros, ones = (convert(np.full((3, 1), c)) for c in (0, 1))
+    xp = namespace(given)
+    negative_class = to_numpy(directions(xp, given, zeros, Score(kind)))
+    against = to_numpy(directions(xp, given, ones, Score(kind, negative=True)))
+    if kind == "rest":  # 2 - p of either class: another length, the same direction
+        np.testing.assert_array_equal(np.sign(negative_class), np.sign(against))
+    else:
+        np.testing.assert_allclose(negative_class, against, atol=1e-6)
 
 
 def test_sigmoid_treats_each_class_by_itself(convert: Callable[[np.ndarray], Any]) -> None:

@@ -3,11 +3,14 @@
 Whatever is explained, the logit of a class, its probability, or their sum, its gradient with
 respect to the logits has a closed form. A probe then needs one operation only: to pull that
 direction back from the logits to a layer.
+
+A model with a single output has two classes: class 1 is the output, and class 0, the negative
+class, its negation. Functions here take the single output (N, 1) and speak of both classes.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from limelight.errors import LimelightError
@@ -37,16 +40,22 @@ class Score:
             )
 
 
+def both_classes(xp: Any, logits: Any) -> Any:
+    """`logits` (N, classes) as they are; of a single output those of both its classes, (N, 2)."""
+    return xp.concat([-logits, logits], axis=-1) if logits.shape[-1] == 1 else logits
+
+
 def probabilities(xp: Any, logits: Any, activation: str) -> Any:
-    """Softmax or sigmoid of `logits` (N, classes); of a single output always the sigmoid."""
+    """Softmax or sigmoid of `logits` (N, classes); of a single output the sigmoid, (N, 2)."""
     if activation == "sigmoid" or logits.shape[-1] == 1:
-        return 1 / (1 + xp.exp(-logits))
+        return 1 / (1 + xp.exp(-both_classes(xp, logits)))
     exponentials = xp.exp(logits - xp.max(logits, axis=-1, keepdims=True))
     return exponentials / xp.sum(exponentials, axis=-1, keepdims=True)
 
 
 def top_classes(xp: Any, logits: Any, count: int) -> Any:
     """The `count` highest classes of each row of `logits` (N, classes), best first: (N, count)."""
+    logits = both_classes(xp, logits)
     if count == 1:
         return xp.argmax(logits, axis=-1)[:, None]
     return xp.argsort(-logits, axis=-1)[:, :count]
@@ -64,6 +73,8 @@ def values(xp: Any, logits: Any, index: Any, score: Score) -> Any:
 
     `directions` are its gradient with respect to the logits.
     """
+    if logits.shape[-1] == 1:
+        logits, score = both_classes(xp, logits), replace(score, activation="sigmoid")
     unit = one_hot(xp, index, logits)
     of_class = xp.sum(unit * logits[:, None, :], axis=-1)
     if score.kind == "logit":
@@ -77,7 +88,7 @@ def values(xp: Any, logits: Any, index: Any, score: Score) -> Any:
 
 def _log(xp: Any, logits: Any, of_class: Any, score: Score) -> Any:
     """The log-probability of the logits `of_class` (N, K), without the underflow of log(p)."""
-    if score.activation == "sigmoid" or logits.shape[-1] == 1:
+    if score.activation == "sigmoid":
         positive = xp.maximum(-of_class, xp.zeros_like(of_class))
         return -positive - xp.log(1 + xp.exp(-xp.abs(of_class)))
     top = xp.max(logits, axis=-1, keepdims=True)
@@ -91,13 +102,17 @@ def directions(xp: Any, logits: Any, index: Any, score: Score) -> Any:
     vector of class t: logit e_t; probability p_t (e_t - p) for softmax and p_t (1 - p_t) e_t for
     sigmoid; rest 2 e_t - p for softmax and (2 - p_t) e_t for sigmoid.
     """
+    if logits.shape[-1] == 1:
+        both = both_classes(xp, logits)
+        found = directions(xp, both, index, replace(score, activation="sigmoid"))
+        return found[..., 1:] - found[..., :1]
     unit = one_hot(xp, index, logits)
     if score.kind == "logit":
         direction = unit
     else:
         p = probabilities(xp, logits, score.activation)[:, None, :]
         p_t = xp.sum(unit * p, axis=-1, keepdims=True)
-        if score.activation == "sigmoid" or logits.shape[-1] == 1:
+        if score.activation == "sigmoid":
             direction = unit * (p_t * (1 - p_t) if score.kind == "probability" else 2 - p_t)
         else:
             direction = p_t * (unit - p) if score.kind == "probability" else 2 * unit - p

@@ -265,15 +265,15 @@ def test_an_explainer_is_the_function_again(small: Subject) -> None:
 
 
 def test_a_model_of_one_output(framework: str) -> None:
-    """Its probability is a sigmoid; class 0 is the only one."""
-    images = networks.images(2)
+    """Its probability is a sigmoid; class 1 is the output, class 0 its negation."""
+    images, shift = networks.images(3), 0.18  # of the bias, so that both classes win somewhere
     if framework == "torch":
         import torch
 
         layers = networks.torch_layers()
         head = torch.nn.Linear(7, 1)
         head.weight.data = networks.torch_head().weight.data[1:2]
-        head.bias.data = networks.torch_head().bias.data[1:2]
+        head.bias.data = networks.torch_head().bias.data[1:2] - shift
         tail = [torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), head]
         model: Any = torch.nn.Sequential(*layers.values(), *tail).eval()
     else:
@@ -284,10 +284,26 @@ def test_a_model_of_one_output(framework: str) -> None:
         pooled = keras.layers.GlobalAveragePooling2D()(networks.chain(layers_, given))
         dense = keras.layers.Dense(1, activation="sigmoid", name="one")
         model = networks.fill(keras.Model(given, dense(pooled)))
-        dense.set_weights([array[..., 1:2] for array in networks.weights()["head"]])
-        images = networks.keras_images(2)
+        kernel, bias = (array[..., 1:2] for array in networks.weights()["head"])
+        dense.set_weights([kernel, bias - shift])
+        images = networks.keras_images(3)
+    z, positive = logits(3)[:, 1] - shift, hirescam(3, "relu3", [1, 1, 1])
+    signs = np.where(z > 0, 1, -1)
+    assert set(signs) == {-1, 1}
     found = explain(model, images, "hirescam")
-    np.testing.assert_allclose(found.numpy(), hirescam(2, "relu3", [1, 1]), atol=1e-5)
-    np.testing.assert_array_equal(to_numpy(found.target), [0, 0])
-    expected = 1 / (1 + np.exp(-logits(2)[:, 1]))
-    np.testing.assert_allclose(to_numpy(found.probability), expected, atol=1e-5)
+    np.testing.assert_array_equal(to_numpy(found.target), z > 0)
+    np.testing.assert_allclose(found.numpy(), positive * signs[:, None, None], atol=1e-5)
+    np.testing.assert_allclose(to_numpy(found.probability), 1 / (1 + np.exp(-abs(z))), atol=1e-5)
+    np.testing.assert_allclose(to_numpy(found.scores), np.stack([-z, z], 1), atol=1e-4)
+    both = explain(model, images, ["hirescam", "cam"], target=[[1, 0]])
+    expected = np.stack([positive, -positive], 1)
+    np.testing.assert_allclose(both["hirescam"].numpy(), expected, atol=1e-5)
+    np.testing.assert_allclose(both["cam"].numpy(), 12 * expected, atol=1e-4)  # 4 × 3 cells
+    against = explain(model, images, "hirescam", target=1, negative=True)
+    np.testing.assert_allclose(both["hirescam"].numpy()[:, 1], against.numpy(), atol=1e-6)
+    slope = np.exp(z) / (1 + np.exp(z)) ** 2
+    found = explain(model, images, "hirescam", target="top2", score="probability")
+    winning = (positive * (signs * slope)[:, None, None])[:, None]
+    np.testing.assert_allclose(found.numpy(), np.concatenate([winning, -winning], 1), atol=1e-5)
+    with pytest.raises(TargetError, match=r"class 2 .* 2 classes"):
+        explain(model, images, target=2)

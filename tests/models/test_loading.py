@@ -345,3 +345,14 @@ def test_a_folder_as_training_makes_it(data: Path, tmp_path: Path) -> None:
     classifier = load(tmp_path)
     assert classifier.preprocess.size == (128, 128) and classifier.preprocess.mean == (0.5,) * 1
     assert classifier.source == str(tmp_path)
+
+
+@pytest.mark.parametrize("names", [["tumour"], ["not tumour", "tumour"]])
+def test_one_output_has_the_names_of_two_classes(names: list[str]) -> None:
+    torch = pytest.importorskip("torch")
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 8 * 8, 1))
+    found = load(model, preprocess="0-1", size=8, classes=names)
+    assert found.class_names == ("not tumour", "tumour")
+    assert found.activation == "sigmoid" and found.name_to_index("tumour") == 1
+    with pytest.raises(ModelLoadError, match="3 class names for a model with 1 output"):
+        load(model, preprocess="0-1", size=8, classes=["a", "b", "c"])

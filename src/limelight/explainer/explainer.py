@@ -16,7 +16,7 @@ from limelight.methods import Method, find_method
 from limelight.probes import Capture, Probe, Request, probe_for
 from limelight.probes.base import check_output
 from limelight.probes.choosing import check_grid, choose, resolve
-from limelight.scores import Score, one_hot, probabilities
+from limelight.scores import Score, both_classes, one_hot, probabilities
 from limelight.targets import Target, parse_target
 
 
@@ -185,7 +185,7 @@ class Explainer:
         if capture.scores is not None:
             check_output(capture.scores, stop - start)
             _check_finite(self.probe.xp, capture.scores, start)
-            wanted.check(int(capture.scores.shape[-1]))
+            wanted.check(max(2, int(capture.scores.shape[-1])))  # one output has two classes
         for layer in request.layers:
             check_grid(layer, tuple(capture.activations[layer].shape), request.reshape is not None)
 
@@ -216,15 +216,15 @@ class Explainer:
     ) -> Maps:
         xp, index, probability = self.probe.xp, capture.index, None
         if index is not None:
-            p = probabilities(xp, capture.scores, score.activation)[:, None, :]
-            probability = xp.sum(one_hot(xp, index, capture.scores) * p, axis=-1)
+            p = probabilities(xp, capture.scores, score.activation)
+            probability = xp.sum(one_hot(xp, index, p) * p[:, None, :], axis=-1)
         if wanted.single:
             values = values[:, 0]
             index = None if index is None else index[:, 0]
             probability = None if probability is None else probability[:, 0]
         return Maps(
             values,
-            capture.scores,
+            None if capture.scores is None else both_classes(xp, capture.scores),
             index,
             probability,
             method=key[0],

@@ -11,7 +11,7 @@ from limelight.evidence import Evidence
 from limelight.explainer.heads import find_head
 from limelight.methods import Method
 from limelight.probes import Capture, Probe, Request
-from limelight.scores import Score, one_hot, values
+from limelight.scores import Score, directions, values
 
 
 class Gathering:
@@ -94,6 +94,6 @@ class Gathering:
             if "head" in self._needs:
                 raise
             return None
-        classes = one_hot(xp, capture.index, scores)
+        classes = directions(xp, scores, capture.index, Score())
         # Where the channels are the classes, the class's channel is the map.
         return classes if head is None else xp.matmul(classes, head.weight)

@@ -183,7 +183,9 @@ def _classifier(model: Any, said: dict[str, Any], source: str) -> Classifier:
         count = torch_files.outputs(model, (1 if made.channels == "L" else 3, *made.size))
     names = said["classes"] if said["classes"] is not None else known.classes
     read = None if names is None else class_names.read(names)
-    if read is not None and count is not None and len(read) != count:
+    if read is not None and count == 1:  # the class's name, or both: the negative one first
+        read = (f"not {read[0]}", *read) if len(read) == 1 else read
+    if read is not None and count is not None and len(read) != max(2, count):
         if said["classes"] is not None:
             raise ModelLoadError(f"{len(read)} class names for a model with {count} outputs")
         read = None  # the source's classes, but the model was given another head
