@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 import limelight
 from examples import miniatures
-from limelight.cli import build_app
 from limelight.training import train_classifier
 
 torch = pytest.importorskip("torch")
@@ -207,39 +204,3 @@ def test_nothing_to_make_finer(tmp_path: Path) -> None:
         with pytest.raises(ModelLoadError, match="no convolution with a stride in its last stage"):
             train_classifier(drawn(8), model, fine=True, out=tmp_path / "run", **OPTIONS)
     assert not (tmp_path / "run").exists()
-
-
-def test_train_then_evaluate_needs_nothing_else(tmp_path: Path) -> None:
-    """Names in several scripts, with quotes and angle brackets, on the way to HTML and terminal."""
-    folder = miniatures.cars196(tmp_path / "cars", train=24, test=8)
-    run, found = str(tmp_path / "run"), str(tmp_path / "found")
-    asked = ["train", str(folder), "--split", "train", "--size", "64", "--epochs", "2"]
-    result = CliRunner().invoke(
-        build_app(), [*asked, "--validation", "0.25", "--out", run, "--json"]
-    )
-    assert result.exit_code == 0, result.output
-    said = json.loads(result.stdout)
-    assert said["epochs"] == 2
-    assert 0 <= said["validation_accuracy"] <= 1
-    result = CliRunner().invoke(
-        build_app(),
-        [
-            *("explain", "--model", run, "--data", str(folder), "--split", "test"),
-            *("--index", "0", "--index", "1", "--index", "2", "--out", str(tmp_path / "maps")),
-        ],
-    )
-    assert result.exit_code == 0, result.output
-    for name in miniatures.CARS[:3]:
-        assert f"(true: {name})" in result.output
-    commands = {command.name for command in build_app().registered_commands}
-    if "evaluate" not in commands:
-        pytest.skip("limelight evaluate is not there yet")
-    result = CliRunner().invoke(
-        build_app(), ["evaluate", str(folder), "--split", "test", "--model", run, "--out", found]
-    )
-    assert result.exit_code == 0, result.output
-    html = (tmp_path / "found" / "report.html").read_text("utf-8")
-    assert "현대 쏘나타 2010" in html
-    assert "比亚迪 F3 2009" in html
-    assert "<Sedan>" not in html
-    assert "&lt;Sedan&gt;" in html

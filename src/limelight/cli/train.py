@@ -9,6 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from limelight.cli import options
+from limelight.training.augmentation import AUGMENTATIONS
+from limelight.training.selection import SELECTIONS
 
 
 def command(
@@ -23,8 +25,8 @@ def command(
         typer.Option(
             "--model",
             "-m",
-            help="limelight:small_cnn; torchvision:, timm: or keras: and a name; or a model's file "
-            "(PyTorch weights with --arch), whose weights it starts from.",
+            help="limelight:small_cnn; torchvision:resnet50, timm:resnet50, keras:resnet50 and "
+            "so on; or a model's file (PyTorch weights with --arch), whose weights it starts from.",
         ),
     ] = "limelight:small_cnn",
     split: options.Split = None,
@@ -45,11 +47,22 @@ def command(
         int, typer.Option(min=1, max=2, help="Of the last stage; 1 gives maps twice as fine.")
     ] = 2,
     augment: Annotated[
-        str, typer.Option(help="Any of shift, flip, light, separated by commas; or none.")
+        str,
+        typer.Option(
+            help=f"Any of {', '.join(AUGMENTATIONS)}, separated by commas; or none. Not flip where "
+            "left and right matter, as in digits."
+        ),
     ] = "shift",
     patience: Annotated[
         int | None, typer.Option(min=1, help="Stop after so many epochs without a better one.")
     ] = None,
+    select: Annotated[
+        str,
+        typer.Option(
+            help=f"What the best epoch is best at on the held-out images: {' or '.join(SELECTIONS)}"
+            " (only then their boxes are looked at)."
+        ),
+    ] = SELECTIONS[0],
     seed: Annotated[int, typer.Option(help="Of initial weights, order and augmentation.")] = 0,
     arch: options.Arch = None,
     preprocess: options.Preprocess = "auto",
@@ -61,8 +74,8 @@ def command(
 ) -> None:
     """Train a classifier whose maps mean something: global average pooling and one linear layer.
 
-    Labels alone are used, never boxes. A second call goes on after the last finished epoch. The
-    folder is a model for all other commands: `limelight evaluate DATASET --model OUT`.
+    It is trained on labels alone, never on boxes. A second call goes on after the last finished
+    epoch. The folder is a model for all other commands: `limelight evaluate DATASET --model OUT`.
     """
     from limelight.data import open
     from limelight.errors import RunError
@@ -93,6 +106,7 @@ def command(
         fine=stride == 1,
         augment=[name for name in augment.split(",") if name and name != "none"],
         patience=patience,
+        select=select,
         seed=seed,
         size=options.parse_size(size),
         out=out,

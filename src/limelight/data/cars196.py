@@ -8,7 +8,7 @@ from limelight.data.dataset import Dataset, Problems
 from limelight.data.files import first_existing, load_mat
 from limelight.data.registry import choose_splits, reader
 from limelight.data.table import Rows
-from limelight.data.tfds import from_one, prepared, read_prepared
+from limelight.data.tfds import prepared, read_prepared
 from limelight.errors import DatasetError
 
 _SPLITS = ("train", "test")
@@ -36,7 +36,8 @@ def _annotations(path: Path) -> dict[str, Path]:
     title="Stanford Cars (Cars196)",
     expects="a folder with cars_train/, cars_test/ and the devkit's cars_train_annos.mat and "
     "cars_test_annos_withlabels.mat, or TFDS's prepared cars196 (…/tensorflow_datasets/cars196); "
-    "the original download is gone, so that it cannot be fetched",
+    "the original download is gone, so that it cannot be fetched (where copies are: "
+    "github.com/pytorch/vision/issues/7545)",
     recognizes=lambda path: path.is_dir() and bool(_annotations(path)),
 )
 def cars196(path: Path, split: str | None, problems: Problems) -> Dataset:
@@ -57,7 +58,7 @@ def cars196(path: Path, split: str | None, problems: Problems) -> Dataset:
             (strict) a broken annotation.
     """
     if prepared(path, "cars196") is not None:
-        return read_prepared(path, "cars196", split, problems, adjust=from_one)
+        return read_prepared(path, "cars196", split, problems)
     files = _annotations(path)
     if not files:
         raise DatasetError(

@@ -38,6 +38,21 @@ _FORMATS = {
 Adjust = Callable[["np.ndarray"], "np.ndarray"]
 
 
+def from_one(boxes: np.ndarray) -> np.ndarray:
+    """Boxes of pixels counted from 1, both ends included, as half-open boxes counted from 0."""
+    return boxes - (1, 1, 0, 0)
+
+
+# Data sets whose pixels TFDS took over as the annotations count them.
+_ADJUST: dict[str, Adjust] = {"cars196": from_one}
+# What TFDS cannot prepare any more, and where people have it.
+_GONE = {
+    "cars196": "the original download is gone, so that tfds.load('cars196') fails too; expected "
+    "the folder that TFDS prepared while it was there, or cars_train/, cars_test/ and the devkit "
+    "as cars196:/path (where copies are: github.com/pytorch/vision/issues/7545)"
+}
+
+
 def _version(name: str) -> tuple[int, ...]:
     return tuple(int(part) for part in name.split(".") if part.isdecimal())
 
@@ -105,25 +120,22 @@ def tfds(
         raise DatasetError("tfds needs a folder or a name: tfds:/path, tfds:cars196")
     folder = _newest(path) or _newest(data_folder() / path)
     if folder is None:
-        raise DatasetError(
-            f"there is no prepared data set {path}, here or in {data_folder()}: expected a folder "
-            f"with {_INFO} and .tfrecord files; TFDS makes it with tfds.load({path.name!r})"
+        how = _GONE.get(
+            path.name,
+            f"expected a folder with {_INFO} and .tfrecord files; TFDS makes it with "
+            f"tfds.load({path.name!r})",
         )
-    return _read(folder, split, problems, Features.of(folder, image, label, boxes), None)
+        raise DatasetError(
+            f"there is no prepared data set {path}, here or in {data_folder()}: {how}"
+        )
+    return _read(folder, split, problems, Features.of(folder, image, label, boxes))
 
 
-def read_prepared(
-    path: Path, name: str, split: str | None, problems: Problems, adjust: Adjust | None = None
-) -> Dataset:
-    """The prepared data set `name` at `path`; `adjust` corrects its boxes in pixels."""
+def read_prepared(path: Path, name: str, split: str | None, problems: Problems) -> Dataset:
+    """The prepared data set `name` at `path`."""
     folder = prepared(path, name)
     assert folder is not None, "asked for before"
-    return _read(folder, split, problems, Features.of(folder), adjust)
-
-
-def from_one(boxes: np.ndarray) -> np.ndarray:
-    """Boxes of pixels counted from 1, both ends included, as half-open boxes counted from 0."""
-    return boxes - (1, 1, 0, 0)
+    return _read(folder, split, problems, Features.of(folder))
 
 
 @dataclass(frozen=True)
@@ -203,10 +215,9 @@ def _shards(folder: Path, info: dict[str, Any], split: str) -> list[Path]:
     return files
 
 
-def _read(
-    folder: Path, split: str | None, problems: Problems, features: Features, adjust: Adjust | None
-) -> Dataset:
+def _read(folder: Path, split: str | None, problems: Problems, features: Features) -> Dataset:
     info = load_json(folder / _INFO)
+    name_of_set = str(info.get("name") or folder.parent.name)
     splits = tuple(entry["name"] for entry in info.get("splits", []))
     places: list[tuple[RecordFile, int, int]] = []
     ids: list[str] = []
@@ -216,9 +227,9 @@ def _read(
             records = RecordFile(shard)
             places += [(records, start, end) for start, end in records.index(problems)]
         ids += [f"{name}/{i:05d}" for i in range(len(places) - before)]
-    records_of = Records(places, ids, features, adjust)
+    records_of = Records(places, ids, features, _ADJUST.get(name_of_set))
     return Dataset(
-        str(info.get("name") or folder.parent.name),
+        name_of_set,
         len(places),
         records_of.example,
         class_names=features.class_names,

@@ -130,6 +130,7 @@ def _of_keras(model: str, size: tuple[int, int], pretrained: bool) -> Backbone:
     keras = import_keras()
     name = model.partition(":")[2]
     known = {n: getattr(keras.applications, n) for n in dir(keras.applications) if n[0].isupper()}
+    name = next((n for n in known if n.lower() == name.lower()), name)
     if name not in known:
         raise ModelLoadError(f"keras.applications has no {name!r}{did_you_mean(name, known)}")
     channels_first = keras.config.image_data_format() == "channels_first"
@@ -143,7 +144,9 @@ def _of_keras(model: str, size: tuple[int, int], pretrained: bool) -> Backbone:
         return with_cam_head(network, classes)
 
     preprocess = build(f"keras:{name}", size, None, channels_first)
-    return Backbone(model, "keras", _squashed(preprocess, size), make, whole=not pretrained)
+    return Backbone(
+        f"{_KERAS}:{name}", "keras", _squashed(preprocess, size), make, whole=not pretrained
+    )
 
 
 def _of_classifier(model: Classifier, size: tuple[int, int]) -> Backbone:

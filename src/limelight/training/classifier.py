@@ -14,6 +14,7 @@ from typing import Any
 from limelight.errors import DatasetError, ModelLoadError, RunError
 from limelight.models import Classifier, load, side_file
 from limelight.models.classifier import Framework
+from limelight.training import selection
 from limelight.training.augmentation import compose
 from limelight.training.backbones import SMALL, Backbone, find_backbone
 from limelight.training.batches import Batches
@@ -24,7 +25,6 @@ from limelight.training.samples import Samples, labelled, split
 
 _USUAL = 224
 _HEAD_FACTOR = 10.0
-_SELECTIONS = ("accuracy", "localization")
 
 
 def train_classifier(
@@ -59,7 +59,7 @@ def train_classifier(
         dataset: a `limelight.data.Dataset` with labels, or ``(images, labels)``: images as uint8
             array (N, H, W[, C]) or a list of what `limelight.images.read` takes, labels (N,).
         model: what is trained: "limelight:small_cnn"; an id such as "torchvision:resnet50",
-            "timm:resnet50" or "keras:ResNet50"; or a `Classifier`, whose weights it starts from.
+            "timm:resnet50" or "keras:resnet50"; or a `Classifier`, whose weights it starts from.
             It is cut at its last feature map and gets a new head; where the rest has learnt
             before, the head learns ten times as fast.
         framework: of the small network: "torch", or "keras" on the backend that Keras is
@@ -99,8 +99,7 @@ def train_classifier(
         KeyboardInterrupt: Ctrl-C; the message says what was kept.
     """
     _check(framework, epochs, batch_size, patience)
-    if select not in _SELECTIONS:
-        raise RunError(f"select is {' or '.join(_SELECTIONS)}, not {select!r}")
+    selection.check(select)
     compose(augment)
     images, labels, names = labelled(dataset)
     backbone = find_backbone(model, framework, _size(images, model, size), pretrained, fine)

@@ -22,7 +22,8 @@ _HISTORY = "limelight_history.json"
 class KerasTrainer:
     """AdamW on the cross-entropy of the logits, with Keras's own warm-up and cosine decay.
 
-    The head's learning rate is `head_factor` times that of the rest.
+    The head's learning rate is `head_factor` times that of the rest. On a GPU the steps are
+    computed in bfloat16; validation is not.
     """
 
     def __init__(
@@ -73,18 +74,21 @@ class KerasTrainer:
         """Train one epoch; mean loss and accuracy over its batches."""
         import keras
 
+        from limelight.training import keras_precision
+
         class Steps(keras.callbacks.Callback):
             def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
                 on_step(epoch, batch, float((logs or {}).get("loss", float("nan"))))
 
-        result = self._model.fit(
-            _sequence(self._training, epoch),
-            epochs=epoch + 1,
-            initial_epoch=epoch,
-            shuffle=False,  # `Batches` has shuffled
-            verbose=0,
-            callbacks=[Steps()],
-        )
+        with keras_precision.mixed(self._model, keras_precision.has_gpu()):
+            result = self._model.fit(
+                _sequence(self._training, epoch),
+                epochs=epoch + 1,
+                initial_epoch=epoch,
+                shuffle=False,  # `Batches` has shuffled
+                verbose=0,
+                callbacks=[Steps()],
+            )
         return float(result.history["loss"][0]), float(result.history["accuracy"][0])
 
     def validate(self) -> float:
@@ -118,7 +122,7 @@ class KerasTrainer:
             self._model = keras.saving.load_model(path, safe_mode=True)
         except (zipfile.BadZipFile, OSError, KeyError, ValueError, TypeError) as error:
             raise RunError(
-                f"{path} cannot be taken up: {error}; start anew with restart=True (--retrain)"
+                f"{path} cannot be taken up: {error}; start anew with restart=True (--restart)"
             ) from error
         self._compile(self._model.optimizer)
         return history

@@ -134,7 +134,7 @@ class TorchTrainer:
                 tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
             raise RunError(
-                f"{path} cannot be taken up: {error}; start anew with restart=True (--retrain)"
+                f"{path} cannot be taken up: {error}; start anew with restart=True (--restart)"
             ) from error
         self._model.load_state_dict(
             {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
