@@ -28,6 +28,7 @@ NEIGHBOURS = {
     ("cli", "report"),
     ("cli", "web"),
     ("metrics", "localization"),
+    ("targets", "arrays"),
 }
 FRAMEWORKS = {"torch", "torchvision", "keras", "tensorflow", "jax"}
 # What the command line may import before it knows the command.

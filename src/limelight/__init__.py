@@ -47,6 +47,7 @@ _MODULES = (
     "metrics",
     "report",
     "runs",
+    "targets",
     "training",
 )
 

@@ -17,7 +17,7 @@ from limelight.probes import Capture, Probe, Request, probe_for
 from limelight.probes.base import check_output
 from limelight.probes.choosing import check_grid, choose, resolve
 from limelight.scores import Score, both_classes, one_hot, probabilities
-from limelight.targets import Target, parse_target
+from limelight.targets.parsing import Target, parse_target
 
 
 def explain(

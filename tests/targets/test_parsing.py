@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from limelight.errors import TargetError
-from limelight.targets import Target, parse_target
+from limelight.targets.parsing import Target, parse_target
 
 NAMES = {"tench": 0, "bull mastiff": 243, "tiger cat": 282}
 
