@@ -13,6 +13,7 @@ from limelight.errors import (
     ModelError,
     TargetError,
 )
+from limelight.probes.tokens import CHANNELS_FIRST, Layout
 from limelight.scores import Score, directions, top_classes
 
 
@@ -28,6 +29,7 @@ class LayerCall:
         channels: the size of the output's channel axis; 0 where it has none.
         value: a number that is equal for calls that returned the same tensor, unchanged.
         container: other layers ran inside of it.
+        layout: where its output has the channels and the grid.
     """
 
     name: str
@@ -37,6 +39,7 @@ class LayerCall:
     channels: int
     value: int
     container: bool
+    layout: Layout = CHANNELS_FIRST
 
 
 @dataclass(frozen=True)
@@ -45,13 +48,15 @@ class Trace:
 
     Attributes:
         calls: every call.
-        output_shape: of the model's output; () where it is not one tensor.
+        output_shape: of the scores in the model's output; () where it is not known which they are.
         last: the innermost layer that made the output; None where code outside of layers did.
+        unread: the values of calls whose places the output does not depend on, as far as known.
     """
 
     calls: tuple[LayerCall, ...]
     output_shape: tuple[int, ...]
     last: str | None
+    unread: frozenset[int] = frozenset()
 
     def named(self, name: str) -> LayerCall | None:
         """The last call of the layer `name`, or None where it was not called."""

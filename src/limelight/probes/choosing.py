@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from limelight.errors import LayerNotFound, NoSpatialLayer, did_you_mean
 from limelight.probes.base import LayerCall, Trace
 
-# Layers that only pass, shrink or pad what an earlier layer has computed.
-_POOLS = ("Pool", "Dropout", "Padding", "Pad2d", "Flatten", "Upsampl", "UpSampl", "Crop")
+# Layers that only pass, shrink, pad or turn what an earlier layer has computed.
+_POOLS = ("Pool", "Dropout", "Padding", "Pad2d", "Flatten", "Upsampl", "UpSampl", "Crop", "Permute")
 
 
 def resolve(name: str, paths: Sequence[str], separator: str) -> str:
@@ -41,8 +41,10 @@ def is_explainable(call: LayerCall) -> bool:
 
 
 def choose(trace: Trace) -> str:
-    """The last spatial feature map, after its activation and before pooling.
+    """The last spatial feature map that the output is made of, after its activation.
 
+    Pooling behind it is left out, and so is the map of scores that a segmentation model returns.
+    Where the model reads a class token only, the tokens as the last block normalizes them.
     Among the layers that return this very tensor, the innermost that ran only once is named: a
     shared activation layer cannot be told apart by its name.
 
@@ -52,11 +54,7 @@ def choose(trace: Trace) -> str:
     times: dict[str, int] = {}
     for call in trace.calls:
         times[call.name] = times.get(call.name, 0) + 1
-    # The first to return a tensor made it: a dropout that is off returns what it is given.
-    makers = {call.value: call for call in reversed(trace.calls)}
-    features = [
-        call for call in trace.calls if is_explainable(call) and not _passes_on(makers[call.value])
-    ]
+    features = _features(trace)
     if not features:
         volume = next((call for call in trace.calls if len(call.grid or ()) > 2), None)
         if volume is not None:
@@ -65,9 +63,49 @@ def choose(trace: Trace) -> str:
             "no layer of this model has an output with height and width, so there is no map to "
             "make; give layer= and reshape_transform= for a model of tokens"
         )
-    last = features[-1].value
+    read = (call for call in _candidates(features) if call.value not in trace.unread)
+    last = next(read, features[-1]).value
     same = [call for call in features if call.value == last]
     return next((call.name for call in same if times[call.name] == 1), same[-1].name)
+
+
+def unread(trace: Trace, reaches: Callable[[LayerCall], bool]) -> frozenset[int]:
+    """The values of the feature maps that `choose` must not choose: nothing reads their places.
+
+    `reaches`: whether the model's output depends on the places of what a call returned.
+    """
+    found = set()
+    for call in _candidates(_features(trace)):
+        if reaches(call):
+            break
+        found.add(call.value)
+    return frozenset(found)
+
+
+def _features(trace: Trace) -> list[LayerCall]:
+    """The calls that one may choose from."""
+    # The first to return a tensor made it: a dropout that is off returns what it is given.
+    makers = {call.value: call for call in reversed(trace.calls)}
+    features = [
+        call for call in trace.calls if is_explainable(call) and not _passes_on(makers[call.value])
+    ]
+    before = list(features)
+    if len(trace.output_shape) == 4:  # a map of scores, and what resizes it
+        while before and before[-1].channels == trace.output_shape[1]:
+            before.pop()
+    return before or features
+
+
+def _candidates(features: Sequence[LayerCall]) -> Iterator[LayerCall]:
+    """What may be chosen, the best first: the last feature map, normalized tokens, any other."""
+    backwards = list(reversed(features))
+    tokens = [call for call in backwards if call.layout.tokens and "Norm" in call.kind]
+    ranked = [*backwards[:1], *(tokens if backwards and backwards[0].layout.tokens else ())]
+    seen: set[int] = set()
+    for call in [*ranked, *backwards]:
+        if call.value not in seen:
+            seen.add(call.value)
+            yield call
 
 
 def _passes_on(call: LayerCall) -> bool:

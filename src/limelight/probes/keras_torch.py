@@ -26,4 +26,7 @@ class KerasTorchProbe(KerasProbe):
             ):
                 return self._run(outside_inference(images))
 
-        return Tail.run(run, request, index, len(images), self.xp, self._channels_first)
+        def channels_first(layer: str, output: Any) -> Any:
+            return self._channels_first(output, request)
+
+        return Tail.run(run, request, index, len(images), self.xp, channels_first)

@@ -7,7 +7,6 @@ before the layer is ever differentiated, and no parameter's gradient is ever com
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -18,8 +17,12 @@ import torch
 from torch import Tensor, nn
 
 from limelight.errors import ImageError, LayerNotFound
-from limelight.probes.base import Capture, Head, LayerCall, Request, Trace, refusal, shape_of
+from limelight.probes.base import Capture, Head, Request, Trace, refusal
+from limelight.probes.outputs import scores_of
+from limelight.probes.tokens import CHANNELS_FIRST, Layout
+from limelight.probes.torch_blocks import Transformer, transformer
 from limelight.probes.torch_tail import Tail, evaluating, outside_inference, without_graph
+from limelight.probes.torch_trace import bring, trace
 
 _ACTIVATIONS: dict[type[nn.Module], str] = {
     nn.Softmax: "softmax",
@@ -44,6 +47,11 @@ class TorchProbe:
         self.model = model
         self._modules: dict[str, nn.Module] = dict(model.named_modules(remove_duplicate=False))
         self._modules.pop("", None)
+        # Networks that keep their channels last, or tokens, normalize them.
+        self._has_tokens = any(
+            "Norm" in kind and "Batch" not in kind
+            for kind in {type(module).__name__ for module in self._modules.values()}
+        )
 
     @property
     def xp(self) -> Any:
@@ -126,15 +134,8 @@ class TorchProbe:
         return traces[shape]
 
     def _trace(self, images: Tensor) -> Trace:
-        recorder = _Recorder()
-        with ExitStack() as stack:
-            for name, module in self.model.named_modules():
-                if name:
-                    stack.callback(module.register_forward_pre_hook(recorder.enter(name)).remove)
-                    stack.callback(module.register_forward_hook(recorder.leave(name)).remove)
-            with without_graph(), evaluating(self.model):
-                output = self._run(images.clone())
-        return recorder.trace(output)
+        with without_graph(), evaluating(self.model):
+            return trace(self._modules, self._run, images)
 
     def _run(self, images: Tensor) -> Any:
         try:
@@ -160,61 +161,26 @@ class TorchProbe:
                 if softened is not None:
                     handle = self._modules[softened].register_forward_hook(tail.give_logits)
                     stack.callback(handle.remove)
-                return self._run(outside_inference(images))
+                if tail.attention is not None:
+                    stack.enter_context(tail.attention.listening(self._modules))
+                output = self._run(outside_inference(images))
+                return output if request.function is not None else scores_of(output)
 
-        return Tail.run(run, request, index, len(images), self.xp, _as_given)
+        def channels_first(layer: str, output: Tensor) -> Tensor:
+            if request.reshape is not None:
+                return request.reshape(output).float()
+            return bring(output, self._layout(images, layer, output)).float()
 
+        found = self._transformer(images) if request.attention else None
+        return Tail.run(run, request, index, len(images), self.xp, channels_first, found)
 
-class _Recorder:
-    """Hooks that write down every call of every module, of one thread."""
+    def _transformer(self, images: Tensor) -> Transformer:
+        with evaluating(self.model):
+            return transformer(self.model, self._modules, self._run, images, self.trace)
 
-    def __init__(self) -> None:
-        self._calls: list[LayerCall] = []
-        self._entered: dict[str, int] = {}
-        self._owner = threading.get_ident()
-        # The latest tensor and its version: an in-place layer returns the same object, changed.
-        self._latest: Tensor | None = None
-        self._version = 0
-        self._value = 0
-
-    def enter(self, name: str) -> Any:
-        def pre_hook(module: nn.Module, args: Any) -> None:
-            if threading.get_ident() == self._owner:
-                self._entered[name] = len(self._calls)
-
-        return pre_hook
-
-    def leave(self, name: str) -> Any:
-        def hook(module: nn.Module, args: Any, output: Any) -> None:
-            if threading.get_ident() == self._owner:
-                self._record(name, module, output if isinstance(output, Tensor) else None)
-
-        return hook
-
-    def _record(self, name: str, module: nn.Module, output: Tensor | None) -> None:
-        version = 0 if output is None else output._version
-        if output is None or output is not self._latest or version != self._version:
-            self._value += 1
-        self._latest, self._version = output, version
-        shape = () if output is None else tuple(output.shape)
-        self._calls.append(
-            LayerCall(
-                name,
-                type(module).__name__,
-                shape,
-                grid=shape[2:] if len(shape) > 3 else None,
-                channels=shape[1] if len(shape) > 1 else 0,
-                value=self._value,
-                container=len(self._calls) > self._entered[name],
-            )
-        )
-
-    def trace(self, output: Any) -> Trace:
-        innermost = (call.name for call in reversed(self._calls) if not call.container)
-        last = next(innermost, None) if output is self._latest else None
-        return Trace(tuple(self._calls), shape_of(output), last)
-
-
-def _as_given(output: Tensor, request: Request) -> Tensor:
-    """A module's output as float32 (N, C, *spatial)."""
-    return (output if request.reshape is None else request.reshape(output)).float()
+    def _layout(self, images: Tensor, layer: str, output: Tensor) -> Layout:
+        # A run is worth its cost only where the output may be something else than a map.
+        if output.ndim == 4 and not self._has_tokens:
+            return CHANNELS_FIRST
+        call = self.trace(images).named(layer)
+        return CHANNELS_FIRST if call is None else call.layout
