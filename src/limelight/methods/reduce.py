@@ -10,6 +10,12 @@ def relu(xp: Any, values: Any) -> Any:
     return xp.maximum(values, xp.zeros_like(values))
 
 
+def weigh_channels_by_class(xp: Any, weights: Any, activations: Any) -> Any:
+    """Σ_c w_c A_c: weights (N, K, C), activations (N, C, *spatial) → (N, K, *spatial)."""
+    flat = xp.matmul(weights, over_positions(xp, activations))
+    return xp.reshape(flat, (*weights.shape[:2], *activations.shape[2:]))
+
+
 def over_positions(xp: Any, values: Any) -> Any:
     """(N, C, *spatial) → (N, C, Z): all positions on one axis."""
     return xp.reshape(values, (values.shape[0], values.shape[1], -1))
@@ -19,3 +25,42 @@ def weigh_channels(xp: Any, weights: Any, activations: Any) -> Any:
     """Σ_c w_c A_c: weights (N, C), activations (N, C, *spatial) → (N, *spatial)."""
     flat = xp.matmul(weights[:, None, :], over_positions(xp, activations))
     return xp.reshape(flat, (activations.shape[0], *activations.shape[2:]))
+
+
+def top_eigenvector(xp: Any, symmetric: Any) -> tuple[Any, Any]:
+    """The largest eigenvalue (N,) and its unit eigenvector (N, Z) of matrices (N, Z, Z)."""
+    values, vectors = xp.linalg.eigh(symmetric)  # in ascending order
+    return values[:, -1], vectors[:, :, -1]
+
+
+def first_component(xp: Any, values: Any) -> Any:
+    """(N, C, *spatial) → (N, *spatial): positions projected on their first singular vector.
+
+    Not centred; through the Gram matrix of the positions or of the channels, whichever is smaller.
+    The sign is that of `toward_mean`.
+    """
+    x = over_positions(xp, values)
+    # Squares of very small values would vanish; the largest value of each image is made 1.
+    size = xp.max(xp.abs(x), axis=(1, 2), keepdims=True)
+    unit = x / xp.where(size > 0, size, xp.ones_like(size))
+    transposed = xp.permute_dims(unit, (0, 2, 1))
+    if unit.shape[1] < unit.shape[2]:
+        _, vector = top_eigenvector(xp, xp.matmul(unit, transposed))
+    else:
+        _, left = top_eigenvector(xp, xp.matmul(transposed, unit))
+        vector = xp.matmul(unit, left[:, :, None])[:, :, 0]
+        length = xp.sqrt(xp.sum(vector**2, axis=-1, keepdims=True))
+        vector = vector / xp.where(length > 0, length, xp.ones_like(length))
+    projected = xp.matmul(vector[:, None, :], x)[:, 0, :]
+    return toward_mean(xp, projected, values)
+
+
+def toward_mean(xp: Any, map: Any, values: Any) -> Any:
+    """`map` (N, Z) as (N, *spatial), with the sign that makes Σ M X̅ ≥ 0.
+
+    X̅: the mean over the channels of `values` (N, C, *spatial).
+    """
+    mean = xp.mean(over_positions(xp, values), axis=1)
+    agreement = xp.sum(map * mean, axis=-1, keepdims=True)
+    signed = xp.where(agreement < 0, -map, map)
+    return xp.reshape(signed, (values.shape[0], *values.shape[2:]))

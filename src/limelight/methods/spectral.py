@@ -1,0 +1,60 @@
+"""Maps that are the first principal direction of a layer: one number for all channels of a place.
+
+In every docstring: A are the activations (N, C, *spatial), G = ∂y/∂A, and X is a matrix with a row
+for each of the Z positions and a column for each channel.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from limelight.evidence import Evidence
+from limelight.methods.declaration import method
+from limelight.methods.reduce import first_component
+
+
+@method(
+    "eigencam",
+    title="Eigen-CAM",
+    paper="Muhammad & Yeasin 2020",
+    needs={"activations"},
+    class_blind=True,
+)
+def eigencam(e: Evidence) -> Any:
+    """M = X v, with X = A not centred, and v its first right singular vector.
+
+    The sign is chosen so that Σ M A̅ ≥ 0, with A̅ the mean over channels: v as it comes has none.
+    Nothing in it depends on the class.
+
+    Source: Muhammad and Yeasin, "Eigen-CAM: Class Activation Map using Principal Components",
+    IJCNN 2020, eq. 2 to 4.
+    """
+    return first_component(e.xp, e.activations)
+
+
+@method("eigengradcam", title="Eigen-Grad-CAM", needs={"activations", "gradients"})
+def eigengradcam(e: Evidence) -> Any:
+    """M = X v, with X = G ⊙ A not centred, and v its first right singular vector.
+
+    The sign is chosen so that Σ M X̅ ≥ 0, with X̅ the mean over channels.
+
+    Source: no paper; Eigen-CAM of the elementwise Grad-CAM, in wide use.
+    """
+    return first_component(e.xp, e.gradients * e.activations)
+
+
+@method(
+    "segeigencam",
+    title="Seg-Eigen-CAM",
+    paper="Chung & Ying 2025",
+    needs={"activations", "gradients"},
+)
+def segeigencam(e: Evidence) -> Any:
+    """M = X v, with X = |G| ⊙ A not centred, and v its first right singular vector.
+
+    The sign is chosen so that Σ M X̅ ≥ 0, with X̅ the mean over channels.
+
+    Source: Chung and Ying, "Seg-Eigen-CAM", Applied Sciences 15(13), 7562, 2025; the paper centres
+    X and turns the sign where the largest value of M is a negative one (eq. 13).
+    """
+    return first_component(e.xp, e.xp.abs(e.gradients) * e.activations)

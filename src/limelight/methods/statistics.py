@@ -1,0 +1,32 @@
+"""Maps from how a channel's activations are distributed over its positions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from limelight.evidence import Evidence
+from limelight.methods.declaration import method
+from limelight.methods.reduce import over_positions
+
+
+@method(
+    "fem",
+    title="Feature Explanation Method",
+    paper="Fuad et al. 2020",
+    needs={"activations"},
+    class_blind=True,
+)
+def fem(e: Evidence, *, k: float = 2.0) -> Any:
+    """M = Σ_c μ_c · 1[A_c > μ_c + k σ_c].
+
+    A: activations (N, C, *spatial); μ_c and σ_c are the mean and the standard deviation of channel
+    c over its positions. Nothing in it depends on the class.
+
+    Source: Fuad et al., "Features Understanding in 3D CNNs for Actions Recognition in Video",
+    IPTA 2020.
+    """
+    xp, a = e.xp, over_positions(e.xp, e.activations)
+    mean = xp.mean(a, axis=-1, keepdims=True)
+    deviation = xp.sqrt(xp.mean((a - mean) ** 2, axis=-1, keepdims=True))
+    rare = xp.astype(a > mean + k * deviation, a.dtype)
+    return xp.reshape(xp.sum(mean * rare, axis=1), (a.shape[0], *e.activations.shape[2:]))
