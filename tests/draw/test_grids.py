@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +12,10 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from draw.test_fonts import make_font
+from examples import miniatures
 from limelight import draw
+from limelight.draw import fonts
 from limelight.errors import BoxError, ImageError
 
 RANDOM = np.random.default_rng(0)
@@ -117,6 +123,38 @@ def test_text_does_not_run_over_pictures() -> None:
                 assert not any(extent.overlaps(picture) for picture in pictures), text.get_text()
                 assert figure.bbox.contains(extent.x0, extent.y0)
                 assert figure.bbox.contains(extent.x1, extent.y1)
+
+
+NAMES = [
+    *miniatures.CARS,
+    "WWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWW",
+    "한국어로 쓴 아주 긴 자동차 이름 2010",
+    "\U0010fffe" * 9,
+    "iiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiii",
+]
+
+
+@pytest.mark.parametrize("has_glyphs", [True, False])
+def test_headings_in_any_script_keep_to_their_own_picture(
+    has_glyphs: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where no font has their characters, and each is written as its six-letter escape."""
+    folders = [tmp_path]
+    if has_glyphs:
+        make_font(tmp_path / "All.ttf", "AllOfThem", "".join(sorted(set("".join(NAMES[:-2])))))
+    monkeypatch.setattr(fonts, "_folders", lambda: folders)
+    fonts._font_files.cache_clear()
+    image, map = np.zeros((40, 40, 3), np.uint8), np.zeros((40, 40))
+    figure = draw.grid([image] * len(NAMES), {"cam": [map] * len(NAMES)}, columns=NAMES)
+    figure.draw_without_rendering()  # a missing glyph warns here, and warnings are errors
+    axes = cells(figure)
+    extents = [axes[f"image/{i}"].title.get_window_extent() for i in range(len(NAMES))]
+    for left, right in itertools.pairwise(extents):
+        assert left.x1 < right.x0, "headings run into each other"
+    written = [axes[f"image/{i}"].title.get_text() for i in range(len(NAMES))]
+    assert written[0].startswith("현대" if has_glyphs else "\\ud604\\ub300")
+    assert written[2].startswith('Acura "TL" <Sed')
+    assert all(re.fullmatch(r"([^\\]|\\u[0-9a-f]{4}|\\U[0-9a-f]{8})*", text) for text in written)
 
 
 @pytest.mark.parametrize(

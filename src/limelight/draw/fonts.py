@@ -36,6 +36,7 @@ _PREFERRED = (
     "droidsansfallback",
     "arialuni",
 )
+_TEST_SIZE = 16
 _NOT_A_CHARACTER = "\U0010ffff"  # every font draws it as "no such glyph"
 
 # A run of text and the font file that has its glyphs; None is the font that Pillow brings.
@@ -93,6 +94,20 @@ def load(font: Path | None, size: int) -> FreeTypeFont:
     return ImageFont.truetype(font, size)
 
 
+def width(text: str, size: float, first: Path | None = None) -> float:
+    """How wide a line of a figure is at a size, in its unit, escapes included.
+
+    matplotlib takes the fonts of `runs` as one list, and for each character the first that has it.
+    """
+    found = runs(text, first)
+    fonts = list(dict.fromkeys(font for _, font in found))
+    total = 0.0
+    for character in "".join(run for run, _ in found):
+        face = next((_face(font)[0] for font in fonts if _has_glyph(font, character)), None)
+        total += size if face is None else face.getlength(character) * size / _TEST_SIZE
+    return total
+
+
 def _folders() -> list[Path]:
     home = Path.home()
     if sys.platform == "win32":
@@ -140,7 +155,7 @@ def _has_glyph(font: Path | None, character: str) -> bool:
 def _face(font: Path | None) -> tuple[FreeTypeFont | None, Drawn | None]:
     """A font at a size to test it with, and how it draws what it lacks; None where it cannot."""
     try:
-        face = load(font, 16)
+        face = load(font, _TEST_SIZE)
         return face, _drawn(face, _NOT_A_CHARACTER)
     except OSError:  # not a font, or one of bitmaps in other sizes
         return None, None

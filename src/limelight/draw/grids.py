@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from limelight.draw import panels
+from limelight.draw import fonts, panels
 from limelight.draw.overlays import overlay
 from limelight.draw.pictures import as_rgb
 from limelight.errors import BoxError, ImageError, did_you_mean
@@ -16,7 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_PER_INCH = 13  # letters of a title
+_HEADING = 9  # points
+_BETWEEN = 6  # points at least from one heading to the next
 _WIDEST = 2.0  # inches of one image
 
 
@@ -178,17 +178,21 @@ def _per_image(entries: Sequence[Any] | None, count: int, what: str) -> Sequence
 def _head(axes: Axes, text: str, above: bool) -> None:
     """A heading of a column (above its first picture) or of a row (left of it)."""
     if above:
-        panels.set_text(axes.set_title("", fontsize=9), text)
+        panels.set_text(axes.set_title("", fontsize=_HEADING), text)
     else:
-        label = axes.set_ylabel("", fontsize=9)
+        label = axes.set_ylabel("", fontsize=_HEADING)
         panels.set_text(label, text)
 
 
 def _short(text: str, across: int) -> str:
-    """A line cut to what fits above one of `across` images."""
-    room = int(_side(across) * _PER_INCH)
-    width = [2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text]
-    if sum(width) <= room:
+    """A line cut to what fits above one of `across` images, as it will be written."""
+    room = 72 * _side(across) - _BETWEEN
+
+    def fits(line: str) -> bool:
+        return fonts.width(line, _HEADING, panels.own_font()) <= room
+
+    if fits(text):
         return text
-    kept = max((n for n in range(len(text)) if sum(width[:n]) < room), default=0)
-    return text[:kept].rstrip() + "…"
+    # Half a letter is never kept: a character that no font has is left out with its whole escape.
+    shortened = (text[:n].rstrip() + "…" for n in range(len(text) - 1, 0, -1))
+    return next((line for line in shortened if fits(line)), "…")

@@ -99,14 +99,19 @@ def add_legend(canvas: Figure, whose: set[str]) -> None:
     )
 
 
+def own_font() -> Path:
+    """The font that matplotlib brings."""
+    import matplotlib
+
+    return Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+
+
 def set_text(artist: Text, text: str) -> None:
     """Set a text that may be in any script and is never read as a formula."""
-    import matplotlib
     from matplotlib import font_manager
 
-    own = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
     families = []
-    lines = [fonts.runs(line, first=own) for line in text.split("\n")]
+    lines = [fonts.runs(line, first=own_font()) for line in text.split("\n")]
     for _, file in (run for line in lines for run in line):
         if file is None:
             continue
