@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -105,3 +106,16 @@ def test_everything_that_the_tests_install_has_its_exact_version() -> None:
                 named.add(requirement)
     names = {canonical(re.split(r"[^\w.-]", requirement)[0]) for requirement in named}
     assert names - set(pins()) == set()
+
+
+def test_every_extra_that_an_error_names_can_be_installed() -> None:
+    """`require(module, extra, purpose)` tells the user to install limelight[extra]."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = {}
+    for file in (SOURCE / "limelight").rglob("*.py"):
+        for call in ast.walk(ast.parse(file.read_text("utf-8"))):
+            name = call.func.id if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) else ""  # fmt: skip
+            if name in ("require", "importing") and isinstance(call.args[1], ast.Constant):
+                named[call.args[1].value] = file.name
+    assert {"torch", "opencv", "torchvision", "timm"} <= set(named)
+    assert {extra: file for extra, file in named.items() if extra not in project["optional-dependencies"]} == {}  # fmt: skip
