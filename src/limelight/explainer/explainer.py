@@ -7,6 +7,7 @@ from typing import Any
 
 from limelight.arrays import to_numpy
 from limelight.errors import MethodError, ModelError, TargetError
+from limelight.explainer import facts
 from limelight.explainer.fusion import FUSIONS, fuse_layers
 from limelight.explainer.gathering import Gathering
 from limelight.explainer.inputs import open_images
@@ -16,6 +17,7 @@ from limelight.methods import Method, find_method
 from limelight.probes import Capture, Probe, Request, probe_for
 from limelight.probes.base import check_output
 from limelight.probes.choosing import check_grid, choose, resolve
+from limelight.probes.first_norm import watching_first_norm
 from limelight.scores import Score, both_classes, one_hot, probabilities
 from limelight.targets.parsing import Target, parse_target
 
@@ -139,11 +141,18 @@ class Explainer:
                 function=wanted.function,
                 reshape=self.reshape_transform,
             )
-            capture = self.probe.capture(batch, request, wanted.part(start, stop))
+            with watching_first_norm(self.probe.model if given.prepared else None) as shift:
+                capture = self.probe.capture(batch, request, wanted.part(start, stop))
+            shown = facts.of_input(self.probe, batch, self.classifier) if given.prepared else {}
+            if shift:
+                shown["shift"] = shift[0]
             self._check(capture, wanted, request, start, stop)
             gathering = Gathering(self.probe, batch, request, capture, self.methods)
             for key, values in self._values(gathering, layers, scores).items():
-                maps = self._maps(key, values, capture, wanted, scores[key[0]], frames)
+                also = self._gradient(key, request, capture, scores)
+                maps = self._maps(
+                    key, values, capture, wanted, scores[key[0]], frames, shown | also
+                )
                 parts.setdefault(key, []).append(maps)
         return self._arranged({key: concatenate(maps) for key, maps in parts.items()})
 
@@ -205,6 +214,17 @@ class Explainer:
             found |= {(method.name, layer): values for layer, values in by_layer.items()}
         return found
 
+    def _gradient(
+        self,
+        key: tuple[str, str],
+        request: Request,
+        capture: Capture,
+        scores: Mapping[str, Score],
+    ) -> dict[str, Any]:
+        if "gradients" not in find_method(key[0]).needs:
+            return {}
+        return facts.of_gradients(self.probe.xp, request, capture, key[1], scores[key[0]])
+
     def _maps(
         self,
         key: tuple[str, str],
@@ -213,6 +233,7 @@ class Explainer:
         wanted: Target,
         score: Score,
         frames: tuple[Frame, ...],
+        shown: dict[str, Any],
     ) -> Maps:
         xp, index, probability = self.probe.xp, capture.index, None
         if index is not None:
@@ -222,6 +243,7 @@ class Explainer:
             values = values[:, 0]
             index = None if index is None else index[:, 0]
             probability = None if probability is None else probability[:, 0]
+            shown = {n: each[:, 0] if n == "gradient" else each for n, each in shown.items()}
         return Maps(
             values,
             None if capture.scores is None else both_classes(xp, capture.scores),
@@ -234,6 +256,7 @@ class Explainer:
             channels_last=self.probe.channels_last,
             display=None if self.classifier is None else self.classifier.display,
             score=score.kind,
+            facts=shown,
         )
 
     def _arranged(self, found: Mapping[tuple[str, str], Maps]) -> Any:

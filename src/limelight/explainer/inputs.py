@@ -25,6 +25,11 @@ class Images:
     def __len__(self) -> int:
         return len(self._images)
 
+    @property
+    def prepared(self) -> bool:
+        """Whether the user has prepared them, and not a classifier."""
+        return self._classifier is None
+
     def batches(self, size: int) -> Iterator[tuple[int, int]]:
         """Start and stop of each batch of at most `size` images."""
         if size < 1:

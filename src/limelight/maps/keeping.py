@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from limelight.maps.result import Maps
 
 _MANIFEST = "manifest.json"
+_FACT = "fact."  # before the names of `Maps.facts` in the npz
 _FIELDS = ("method", "layer", "class_names", "channels_last", "score")
 
 
@@ -38,6 +39,7 @@ def save_maps(maps: Maps, folder: str | Path, images: Any, overwrite: bool) -> P
     _check_free(folder, overwrite)
     pictures = _pictures(maps, images)
     arrays = {name: getattr(maps, name) for name in ARRAYS}
+    arrays |= {_FACT + name: array for name, array in maps.facts.items()}
     kept: dict[str, Any] = {n: to_numpy(a) for n, a in arrays.items() if a is not None}
     manifest = {
         "limelight": __version__,
@@ -124,13 +126,14 @@ def load_maps(folder: str | Path) -> Maps:
             np.load(stream, allow_pickle=False) as stored,
         ):
             arrays = {name: stored.get(name) for name in ARRAYS} | {"values": stored["values"]}
+            facts = {n.removeprefix(_FACT): stored[n] for n in stored if n.startswith(_FACT)}
         frames = tuple(_frame(**frame) for frame in manifest["frames"])
         fields = {name: manifest[name] for name in _FIELDS}
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise RunError(f"{folder} holds no complete set of maps: {error}") from error
     if fields["class_names"] is not None:
         fields["class_names"] = tuple(fields["class_names"])
-    return Maps(**arrays, frames=frames, **fields)
+    return Maps(**arrays, frames=frames, facts=facts, **fields)
 
 
 def _frame(matrix: Any, input_size: Any, original_size: Any) -> Frame:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from limelight.arrays import like, namespace, to_numpy
@@ -43,6 +43,8 @@ class Maps:
         display: turns such arrays into pictures, uint8 (N, H, W, 3); None where nothing is known
             of the preprocessing.
         score: what was explained: "logit", "probability" or "rest".
+        facts: what the run has shown beside the maps, for the diagnosis; by name, arrays with one
+            entry, first, for each image.
     """
 
     values: Any
@@ -56,6 +58,7 @@ class Maps:
     channels_last: bool = False
     display: Callable[[Any], np.ndarray] | None = None
     score: str = "logit"
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -67,6 +70,7 @@ class Maps:
             which = slice(start, start + 1)
         arrays = {name: getattr(self, name) for name in ARRAYS}
         parts: dict[str, Any] = {n: None if a is None else a[which] for n, a in arrays.items()}
+        parts["facts"] = {name: array[which] for name, array in self.facts.items()}
         return replace(self, **parts, frames=self.frames[which])
 
     def __repr__(self) -> str:
@@ -123,28 +127,11 @@ class Maps:
     def diagnosis(self) -> Any:
         """In plain words, why a map is empty or means nothing; None where nothing is wrong.
 
-        A list of N entries, or of N lists of K.
+        A list of N entries, or of N lists of K. `limelight.maps.diagnosis` has all findings.
         """
-        values = self.numpy()
-        if values.ndim == 3:
-            return [self._diagnose(map_) for map_ in values]
-        return [[self._diagnose(map_) for map_ in maps] for maps in values]
+        from limelight.maps.diagnosis import diagnose
 
-    def _diagnose(self, map_: np.ndarray) -> str | None:
-        import numpy as np
-
-        if not np.isfinite(map_).all():
-            return "the map has values that are not numbers: activations or gradients overflow"
-        if not map_.any():
-            return (
-                "the map is zero everywhere: nothing at this layer speaks for the class, or the "
-                "score does not depend on the layer; try an earlier layer or another class"
-            )
-        if map_.max() <= 0:
-            return "the map is nowhere positive: at this layer everything speaks against the class"
-        if map_.min() == map_.max():
-            return "the map is constant: the layer does not tell one place from another"
-        return None
+        return diagnose(self)
 
     # -- boxes --------------------------------------------------------------------------------
 
@@ -351,4 +338,7 @@ def concatenate(parts: Sequence[Maps]) -> Maps:
         parts[0],
         **{name: joined(name) for name in ARRAYS},
         frames=tuple(frame for part in parts for frame in part.frames),
+        facts={
+            name: xp.concat([part.facts[name] for part in parts], axis=0) for name in parts[0].facts
+        },
     )

@@ -128,6 +128,7 @@ class Probe(Protocol):
     """Runs a model of one framework, and leaves it as it was found."""
 
     framework: str
+    model: Any
     channels_last: bool
     separator: str
 

@@ -1,0 +1,49 @@
+"""What a run shows beside the maps: small arrays, kept for the diagnosis and read only there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from limelight.arrays import like
+from limelight.models import Classifier
+from limelight.probes import Capture, Probe, Request
+from limelight.scores import Score
+
+
+def of_input(probe: Probe, batch: Any, classifier: Classifier | None) -> dict[str, Any]:
+    """Of a batch that the user has prepared: each channel's extremes, and those that can be.
+
+    "inputs" (N, C, 2), and where the preprocessing is known "possible" (N, C, 2).
+    """
+    xp, axes = probe.xp, (1, 2) if probe.channels_last else (2, 3)
+    extremes = [xp.min(batch, axis=axes), xp.max(batch, axis=axes)]
+    found = {"inputs": xp.astype(xp.stack(extremes, axis=-1), xp.float32)}
+    limits = None if classifier is None else _limits(classifier)
+    if limits is not None and limits.shape[0] == found["inputs"].shape[1]:
+        found["possible"] = like(limits[None], found["inputs"]) + xp.zeros_like(found["inputs"])
+    return found
+
+
+def of_gradients(
+    xp: Any, request: Request, capture: Capture, layer: str, score: Score
+) -> dict[str, Any]:
+    """ "gradient" (N, K): the largest absolute gradient at `layer`, of fused ones at any."""
+    number = request.scores.index(score)
+    found: Any = None
+    for name in [layer] if layer in request.layers else request.layers:
+        gradients = xp.abs(capture.gradient(name, number))
+        strongest = xp.max(xp.reshape(gradients, (*gradients.shape[:2], -1)), axis=-1)
+        found = strongest if found is None else xp.maximum(found, strongest)
+    return {"gradient": found}
+
+
+def _limits(classifier: Classifier) -> Any:
+    """What the preprocessing makes of black and of white, (C, 2); None of a user's function."""
+    import numpy as np
+
+    preprocess = classifier.preprocess
+    if preprocess.function is not None:
+        return None
+    ends = np.broadcast_to(np.array([0, 255], np.uint8)[:, None, None, None], (2, 1, 1, 3))
+    made = preprocess.normalize(ends).reshape(2, -1)
+    return made.T.astype(np.float32)
