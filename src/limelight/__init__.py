@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from limelight.models import load as load
     from limelight.report import evaluate as evaluate
     from limelight.training import train_classifier as train_classifier
+    from limelight.runs import run as run
 
 # Public name -> the module it lives in. A name that is itself a module is imported as such.
 _PUBLIC = {
@@ -36,6 +37,7 @@ _PUBLIC = {
     "load": "limelight.models",
     "train_classifier": "limelight.training",
 }
+    "run": "limelight.runs",
 _MODULES = (
     "arrays",
     "boxes",

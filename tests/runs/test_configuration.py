@@ -36,7 +36,29 @@ def test_models_are_told_apart_by_their_contents(classifier: Classifier, tmp_pat
     second = describe_model(loaded)
     assert first["sha256"] != second["sha256"]
     assert {**first, "sha256": 0} == {**second, "sha256": 0}
-    assert describe_model(classifier)["sha256"] is None
+
+
+def test_models_without_a_file_are_told_apart_by_their_weights(classifier: Classifier) -> None:
+    first = describe_model(classifier)["sha256"]
+    head = next(iter(classifier.model.parameters()))
+    kept = head.data.clone()
+    head.data[0, 0, 0, 0] += 1
+    try:
+        assert describe_model(classifier)["sha256"] != first
+    finally:
+        head.data = kept
+    assert describe_model(classifier)["sha256"] == first
+
+
+def test_folders_of_models_are_told_apart_by_their_files(
+    classifier: Classifier, tmp_path: Path
+) -> None:
+    (tmp_path / "trained").mkdir()
+    (tmp_path / "trained" / "weights").write_bytes(b"1")
+    loaded = replace(classifier, source=str(tmp_path / "trained"))
+    first = describe_model(loaded)["sha256"]
+    (tmp_path / "trained" / "weights").write_bytes(b"2")
+    assert describe_model(loaded)["sha256"] != first
 
 
 def test_a_digest_does_not_depend_on_the_order_of_keys() -> None:

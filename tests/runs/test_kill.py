@@ -23,10 +23,10 @@ METHODS = ("cam", "gradcam")
 SCRIPT = f"""
 import sys
 sys.path.insert(0, {str(TESTS)!r})
-from limelight.runs import evaluate_in_folder, keeping
+from limelight.runs import evaluate_in_folder, job
 from runs import examples
 
-keeping.shard_size = lambda batch, seconds: batch
+job.shard_size = lambda batch, seconds: batch
 evaluate_in_folder(
     examples.classifier(), examples.dataset({IMAGES}), {METHODS}, sys.argv[1],
     batch_size=4, max_box_acc=False,

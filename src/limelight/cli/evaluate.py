@@ -38,7 +38,11 @@ def command(
             help="A folder of maps made elsewhere, <id>.npy of any resolution. Repeatable."
         ),
     ] = None,
-    batch_size: options.BatchSize = 32,
+    batch_size: options.FoundBatchSize = None,
+    engine: options.Engine = "local",
+    address: options.Address = None,
+    workers: options.Workers = None,
+    gpus: options.Gpus = None,
     max_box_acc: Annotated[
         bool,
         typer.Option(
@@ -51,14 +55,15 @@ def command(
 ) -> None:
     """Explain and score every image of a data set: rows, maps, figures and a report in a folder.
 
-    All methods come from one pass. The same call goes on where it was interrupted. Exit code 1
-    where some images could not be evaluated; they are rows with their error, and in errors.csv.
+    The same run as `limelight run`, with figures made of its rows. All methods come from one pass.
+    The same call goes on where it was interrupted. Exit code 1 where some images could not be
+    evaluated; they are rows with their error, and in errors.csv.
     """
     from limelight.cli.progress import counted
     from limelight.cli.tables import print_table
     from limelight.errors import MethodError
     from limelight.report.evaluation import evaluate
-    from limelight.runs import read_thresholds
+    from limelight.runs import Cluster, read_thresholds
 
     if model is None and not maps:
         raise MethodError("give --model, or --maps with a folder of maps made elsewhere")
@@ -87,6 +92,8 @@ def command(
                 options=method_options,
                 maps=folders,
                 batch_size=batch_size,
+                engine=engine,
+                cluster=Cluster(address, workers, gpus),
                 class_map=class_map,
                 max_box_acc=max_box_acc,
                 progress=progress,

@@ -99,6 +99,26 @@ ClassMap = Annotated[
     Path | None,
     typer.Option(
         help="Where the data set's classes are not the model's: a CSV (lines like "
+FoundBatchSize = Annotated[
+    int | None, typer.Option("--batch-size", min=1, help="Images at a time.  [default: measured]")
+]
+Engine = Annotated[
+    str, typer.Option(help="local, or ray for the processors and GPUs of many machines.")
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        help="Of a Ray cluster, e.g. auto or ray://head:10001; a Ray of this machine's own if "
+        "absent."
+    ),
+]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Of Ray: processes with a model each; as many as fit.")
+]
+Gpus = Annotated[
+    float | None,
+    typer.Option(min=0, help="Of Ray: GPUs a worker, e.g. 0.5; one where there are any."),
+]
         "kangaroo,wallaby) or JSON file from its labels or names to the model's."
     ),
 ]

@@ -49,4 +49,4 @@ def command(
     elif state.finished:
         typer.echo("figures  metrics.json")
     elif state.done < state.images:
-        typer.echo("The same `limelight evaluate` goes on from here.")
+        typer.echo("The same call goes on from here.")

@@ -6,7 +6,7 @@ import hashlib
 import importlib.metadata
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,32 +18,28 @@ if TYPE_CHECKING:
     from limelight.data import Dataset
     from limelight.models import Classifier
     from limelight.runs.evaluating import Evaluator
+    from limelight.runs.settings import Settings
 
 _SAMPLE = 64  # entries of the data set that are looked at
-_LIBRARIES = ("numpy", "torch", "keras", "tensorflow", "jax", "pyarrow")
+_LIBRARIES = ("numpy", "PIL", "torch", "keras", "tensorflow", "jax", "pyarrow")
 
 
 def configuration_of(
-    evaluator: Evaluator,
-    classifier: Classifier | None,
-    dataset: Dataset,
-    methods: Sequence[str],
-    options: Mapping[str, Any] | None,
-    layer: Any,
+    evaluator: Evaluator, classifier: Classifier | None, dataset: Dataset, settings: Settings
 ) -> dict[str, Any]:
     """The resolved configuration.
 
     Args:
         evaluator: of the run.
-        classifier, dataset, methods, options, layer: as for `evaluate_methods`.
+        classifier, dataset, settings: what it was made of.
     """
     explaining = evaluator.explaining
-    index = explaining.labels.index
+    index, layer = explaining.labels.index, settings.layer
     return {
         "data": describe_data(dataset),
         "model": None if classifier is None else describe_model(classifier),
-        "methods": list(methods),
-        "options": dict(options or {}),
+        "methods": list(settings.methods),
+        "options": dict(settings.options),
         "layer": layer if layer is None or isinstance(layer, str) else type(layer).__name__,
         "target": explaining.target,
         "labels": explaining.labels.origin,
@@ -74,7 +70,7 @@ def describe_data(dataset: Dataset) -> dict[str, Any]:
 
 
 def describe_model(classifier: Classifier) -> dict[str, Any]:
-    """The model: its file's name and contents, its preprocessing."""
+    """The model: its file's name, a digest of its contents, its preprocessing."""
     preprocess = classifier.preprocess
     prepared = (
         preprocess.mapping()
@@ -84,7 +80,7 @@ def describe_model(classifier: Classifier) -> dict[str, Any]:
     file = Path(classifier.source) if classifier.source else None
     return {
         "name": type(classifier.model).__name__ if file is None else file.name,
-        "sha256": None if file is None or not file.is_file() else _sha256(file),
+        "sha256": _sha256_of(classifier),
         "arch": classifier.arch,
         "attributes": dict(classifier.attributes),
         "size": list(preprocess.size),
@@ -93,9 +89,38 @@ def describe_model(classifier: Classifier) -> dict[str, Any]:
     }
 
 
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def _sha256_of(classifier: Classifier) -> str:
+    """Of the model's file or all files of its folder; of its weights where it has neither."""
+    source = Path(classifier.source) if classifier.source else None
+    if source is not None and source.is_file():
+        with source.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    found = hashlib.sha256()
+    if source is not None and source.is_dir():
+        for file in sorted(each for each in source.rglob("*") if each.is_file()):
+            found.update(str(file.relative_to(source)).encode("utf-8", "surrogateescape"))
+            found.update(file.read_bytes())
+        return found.hexdigest()
+    for name, values in _weights(classifier):
+        found.update(name.encode("utf-8"))
+        found.update(values)
+    return found.hexdigest()
+
+
+def _weights(classifier: Classifier) -> Iterator[tuple[str, bytes]]:
+    """Each weight's name and bytes."""
+    if classifier.framework == "keras":
+        from limelight.arrays import to_numpy
+
+        for weight in classifier.model.weights:
+            yield weight.path, to_numpy(weight.value).tobytes()
+        return
+    import torch
+
+    for name, tensor in classifier.model.state_dict().items():
+        if isinstance(tensor, torch.Tensor):
+            # as bytes, since NumPy does not know every type of torch
+            yield name, tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes()
 
 
 def versions() -> dict[str, str]:
@@ -106,6 +131,8 @@ def versions() -> dict[str, str]:
             found[name] = getattr(sys.modules[name], "__version__", None) or (
                 importlib.metadata.version(name)
             )
+    if "keras" in found:
+        found["keras backend"] = sys.modules["keras"].backend.backend()
     return found
 
 

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 from limelight.runs.cuts import Cut
 from limelight.runs.explaining import Explained, Explaining
-from limelight.runs.rows import Row
+from limelight.runs.rows import Found, Row
 from limelight.runs.scoring import MapScorer
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from limelight.data import Dataset
+    from limelight.frames import Frame
 
 
 @dataclass
@@ -62,8 +65,14 @@ class Evaluator:
             target=image.target,
             predicted=image.top[0] if image.top else None,
             top=image.top,
+            top_scores=image.top_scores,
+            target_score=image.target_score,
             probability=image.probability,
             boxes=image.boxes,
             frame=image.frame,
-            found=found | self._scorer.baselines(image.frame.original_size, image.boxes),
+            found=found | self._baselines(image.frame, image.boxes),
         )
+
+    def _baselines(self, frame: Frame, boxes: np.ndarray) -> dict[str, Found]:
+        """What the baselines score; nothing where no score is wanted."""
+        return self._scorer.baselines(frame.original_size, boxes) if self.metrics else {}

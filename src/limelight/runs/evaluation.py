@@ -14,7 +14,7 @@ from limelight.runs.baselines import baseline_boxes, baseline_cuts
 from limelight.runs.cuts import Cut
 from limelight.runs.made_elsewhere import read_map
 from limelight.runs.metric_rows import share_of
-from limelight.runs.rows import Row
+from limelight.runs.rows import Found, Row
 from limelight.runs.scoring import best_iou
 from limelight.runs.table import RESAMPLES, Line, make_line
 
@@ -233,7 +233,8 @@ def _with_boxes(row: Row, boxes: Mapping[str, Any]) -> Row:
     found = dict(row.found)
     for name, following in boxes.items():
         box = next(following)
-        found[name] = replace(found[name], box=box, iou=best_iou(box, row.boxes))
+        scored = found.get(name, Found(box, None))  # without metrics there is no other score
+        found[name] = replace(scored, box=box, iou=best_iou(box, row.boxes))
     return replace(row, found=found)
 
 

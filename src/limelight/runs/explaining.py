@@ -11,6 +11,7 @@ from limelight.errors import ImageError, MethodError, ModelError, TargetError, d
 from limelight.frames import Frame
 from limelight.runs.labels import Labels
 from limelight.runs.made_elsewhere import read_map
+from limelight.runs.memory import out_of_memory, release
 from limelight.runs.reading import Loaded, batches
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ class Explained:
         error: why there are no maps; then nothing below is known but the label.
         label: its class as the data set numbers it, truth: as the model does; None where unknown.
         target: the class explained.
-        top: the model's best classes, best first; probability: of the first.
+        top: the model's best classes, best first; top_scores: of each, before the softmax;
+            probability: of the first.
+        target_score: of the target, before the softmax.
         boxes: (n, 4) the true boxes of the class, in pixels of the original image.
         frame: where the model's input lies in the original image.
         maps: by method, and by folder of maps: (h, w) raw.
@@ -51,6 +54,8 @@ class Explained:
     truth: int | None = None
     target: int | None = None
     top: tuple[int, ...] = ()
+    top_scores: tuple[float, ...] = ()
+    target_score: float | None = None
     probability: float | None = None
     boxes: np.ndarray | None = None
     frame: Frame | None = None
@@ -67,14 +72,15 @@ class Explaining:
             made elsewhere.
         labels: from the data set's classes to the model's.
         target: a name from `TARGETS`.
-        batch_size: how many images pass through the model at a time.
+        batch_size: how many images pass through the model at a time; None: 32. Where memory is too
+            small for so many, smaller batches are used from there on.
         folders: by name, the folder of maps made elsewhere.
     """
 
     explainer: Explainer | None
     labels: Labels
     target: str = "true"
-    batch_size: int = 32
+    batch_size: int | None = None
     folders: Mapping[str, Path] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -82,7 +88,7 @@ class Explaining:
             near = did_you_mean(str(self.target), TARGETS)
             words = "; ".join(f"{name!r}: {about}" for name, about in TARGETS.items())
             raise TargetError(f"target={self.target!r} is not known{near} ({words})")
-        if self.batch_size < 1:
+        if self.batch_size is not None and self.batch_size < 1:
             raise ImageError(f"batch_size={self.batch_size}: at least one image passes at a time")
         if self.explainer is None and not self.folders:
             raise MethodError("neither a method nor a folder of maps was given")
@@ -92,6 +98,7 @@ class Explaining:
         #: By method, the layer that was explained; known after the first image.
         self.layers: dict[str, str] = {}
         self._activation: str | None = None
+        self._most: int | None = None  # images that memory is large enough for; None: not known
 
     def __call__(self, dataset: Dataset, indices: Sequence[int]) -> Iterator[Explained]:
         """Each image at `indices`, in their order; what is wrong with one is its `error`.
@@ -100,7 +107,7 @@ class Explaining:
             LimelightError: the model or a method does not work at all.
         """
         classifier = None if self.explainer is None else self.explainer.classifier
-        for batch in batches(dataset, indices, classifier, self.batch_size):
+        for batch in batches(dataset, indices, classifier, self.batch_size or 32):
             known = [self._known(loaded) for loaded in batch]
             arrays = {loaded.index: loaded.array for loaded in batch}
             usable = [each for each in known if each.error is None]
@@ -110,17 +117,17 @@ class Explaining:
 
     def _known(self, loaded: Loaded) -> Explained:
         """What is known of an image before the model has seen it."""
-        example = loaded.example
+        example, error = loaded.example, loaded.error and readable(loaded.error)
         if example is None:
-            return Explained(loaded.index, str(loaded.index), loaded.error)
+            return Explained(loaded.index, str(loaded.index), error)
         truth = self.labels(example.label)
         known = Explained(
-            loaded.index, example.id, loaded.error, example.label, truth, frame=loaded.frame
+            loaded.index, readable(example.id), error, example.label, truth, frame=loaded.frame
         )
-        if loaded.error is not None:
+        if error is not None:
             return known
         if self.target == "true" and self.explainer is not None and truth is None:
-            return replace(known, error=self._unlabelled(example))
+            return replace(known, error=readable(self._unlabelled(example)))
         return replace(known, boxes=true_boxes(example))
 
     def _unlabelled(self, example: Example) -> str:
@@ -133,21 +140,47 @@ class Explaining:
     ) -> Iterator[Explained]:
         if not batch or self.explainer is None:
             return
+        most = self._most or len(batch)
+        if len(batch) > most:
+            for start in range(0, len(batch), most):
+                yield from self._explain(batch[start : start + most], arrays)
+            return
         import numpy as np
 
         stacked = np.stack([np.asarray(arrays[each.index], np.float32) for each in batch])
-        target = [each.truth for each in batch] if self.target == "true" else None
-        try:
-            found: dict[str, Maps] = self.explainer(stacked, target, batch_size=len(batch))
-        except (ImageError, ModelError) as error:
-            if len(batch) == 1:
-                yield replace(batch[0], error=str(error))
-                return
+        found = self._maps_of(stacked, [each.truth for each in batch])
+        if not isinstance(found, str):
+            yield from self._taken_apart(batch, found, stacked)
+        elif len(batch) == 1:
+            yield replace(batch[0], error=found)
+        elif self._most is not None and self._most < len(batch):
+            yield from self._explain(batch, arrays)
+        else:
             for each in batch:  # one of them is at fault: by itself it harms no other
                 yield from self._explain([each], arrays)
-            return
-        self.layers = {name: maps.layer for name, maps in found.items()}
-        yield from self._taken_apart(batch, found, stacked)
+
+    def _maps_of(self, images: np.ndarray, truth: Sequence[int | None]) -> dict[str, Maps] | str:
+        """By method, the maps of a batch; a sentence where there are none.
+
+        Where memory was too small, `_most` is smaller afterwards.
+        """
+        assert self.explainer is not None
+        target = list(truth) if self.target == "true" else None
+        try:
+            found: dict[str, Maps] = self.explainer(images, target, batch_size=len(images))
+        except Exception as error:
+            if out_of_memory(error):
+                self._most = max(1, len(images) // 2)
+                reason = f"memory is too small for {len(images)} image(s) at a time"
+            elif isinstance(error, ImageError | ModelError):
+                return str(error)
+            else:
+                raise
+        else:
+            self.layers = {name: maps.layer for name, maps in found.items()}
+            return found
+        release()  # only now is nothing of the failed call held any more
+        return reason
 
     def _taken_apart(
         self, batch: list[Explained], found: dict[str, Maps], arrays: np.ndarray
@@ -167,6 +200,8 @@ class Explaining:
                 each,
                 target=int(target[i]),
                 top=tuple(int(c) for c in top),
+                top_scores=tuple(float(scores[i, c]) for c in top),
+                target_score=float(scores[i, target[i]]),
                 probability=float(p[i, top[0]]),
                 maps={name: values[i] for name, values in maps.items()},
             )
@@ -191,8 +226,14 @@ class Explaining:
                     folder, explained.id, explained.frame.original_size
                 )
             except ImageError as error:
-                return replace(explained, error=str(error))
+                return replace(explained, error=readable(str(error)))
         return replace(explained, maps=maps, stretched=frames)
+
+
+def readable(text: str) -> str:
+    """The text with an escape for each byte of a file's name that is no UTF-8."""
+    raw = text.encode("utf-8", "surrogateescape")
+    return raw.decode("utf-8", "backslashreplace")
 
 
 def true_boxes(example: Example) -> np.ndarray:

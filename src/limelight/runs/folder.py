@@ -18,8 +18,10 @@ import hashlib
 import io
 import json
 import os
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -27,6 +29,21 @@ from limelight.errors import RunError
 
 CONFIG, METRICS, ERRORS, REPORT = "config.json", "metrics.json", "errors.csv", "report.html"
 _DRAFT = ".draft"
+_CARRIERS = ("python", "pyarrow")
+
+
+@dataclass(frozen=True)
+class Division:
+    """How the images of a run are divided into shards.
+
+    Attributes:
+        first, others: how many images are in the first shard, and in each other.
+        batch: how many of them pass through the model at a time.
+    """
+
+    first: int
+    others: int
+    batch: int
 
 
 class RunFolder:
@@ -82,8 +99,8 @@ class RunFolder:
             about: what else is needed to open the run again: where the data set is, class names.
 
         Raises:
-            RunError: the folder holds a run of another configuration, or something else, or cannot
-                be written.
+            RunError: the folder holds a run of another configuration or of other versions, or
+                something else, or cannot be written.
         """
         known, plain = self.config(), _plain(configuration)
         if known is not None:
@@ -92,6 +109,12 @@ class RunFolder:
                 raise RunError(
                     f"{self.path} holds a run of another configuration: {'; '.join(differences)}. "
                     "Give another folder, or the same configuration"
+                )
+            changed = _changed_versions(known["versions"], versions)
+            if changed:
+                raise RunError(
+                    f"{self.path} holds a run of other versions, whose numbers may differ: "
+                    f"{'; '.join(changed)}. Give another folder, or install those versions"
                 )
             return
         if self.path.exists() and not self.path.is_dir():
@@ -107,16 +130,15 @@ class RunFolder:
         }
         self._write_config(content)
 
-    def shards(self) -> tuple[int, int] | None:
-        """How many images are in the first shard and in each other; None: not known yet."""
-        content = self.config() or {}
-        shards = content.get("shards")
-        return None if shards is None else (shards["first"], shards["others"])
+    def division(self) -> Division | None:
+        """How the images are divided; None: not known yet."""
+        shards = (self.config() or {}).get("shards")
+        return None if shards is None else Division(**shards)
 
-    def keep_shards(self, first: int, others: int) -> None:
+    def keep_division(self, division: Division) -> None:
         """Keep how the images are divided, for whoever goes on."""
         content = self.config() or {}
-        self._write_config({**content, "shards": {"first": first, "others": others}})
+        self._write_config({**content, "shards": asdict(division)})
 
     def _write_config(self, content: Mapping[str, Any]) -> None:
         self.write_text(CONFIG, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
@@ -149,7 +171,7 @@ class RunFolder:
         Raises:
             RunError: the folder cannot be written.
         """
-        draft = file.with_name(f".{file.name}.{os.getpid()}{_DRAFT}")
+        draft = file.with_name(f".{file.name}.{secrets.token_hex(4)}{_DRAFT}")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             try:
@@ -196,3 +218,16 @@ def _differences(old: Any, new: Any, key: str = "") -> Iterator[str]:
 def _short(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 60 else text[:57] + " …"
+
+
+def _changed_versions(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """What has another version now than before, in words, where that can change a number.
+
+    Python and pyarrow carry numbers and make none. What was not in use both times did not make
+    them either.
+    """
+    return [
+        f"{name} was {before[name]}, and is now {now[name]}"
+        for name in before
+        if name in now and before[name] != now[name] and name not in _CARRIERS
+    ]

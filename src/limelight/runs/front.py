@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +12,10 @@ from limelight.runs.cuts import cuts_by_name
 from limelight.runs.evaluating import Evaluator
 from limelight.runs.evaluation import Evaluation
 from limelight.runs.explaining import Explaining
+from limelight.runs.job import Progress
 from limelight.runs.labels import match_labels
 from limelight.runs.metric_rows import scorers
+from limelight.runs.settings import Settings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,9 +26,6 @@ if TYPE_CHECKING:
     from limelight.models import Classifier
     from limelight.runs.cuts import Thresholds
     from limelight.runs.labels import ClassMap
-
-Progress = Callable[[int, int], None]
-"""Called with how many images are done, and how many there are."""
 
 
 def evaluate_methods(
@@ -71,10 +70,19 @@ def evaluate_methods(
     Raises:
         LimelightError: what does not fit, in one sentence.
     """
-    evaluator = make_evaluator(
-        classifier, dataset, methods, target, thresholds, normalizer, layer, options, maps,
-        batch_size, class_map, max_box_acc,
-    )  # fmt: skip
+    settings = Settings(
+        methods=tuple(methods),
+        target=target,
+        thresholds=thresholds,
+        normalizer=normalizer,
+        layer=layer,
+        options=options or {},
+        maps=maps or {},
+        class_map=class_map,
+        metrics=chosen_metrics(max_box_acc),
+        batch_size=batch_size,
+    )
+    evaluator = make_evaluator(classifier, dataset, settings)
     rows = []
     for row in evaluator.rows(dataset, range(len(dataset))):
         rows.append(row)
@@ -83,68 +91,56 @@ def evaluate_methods(
     return Evaluation(
         data=dataset.name,
         rows=rows,
-        methods=(*methods, *(maps or {})),
+        methods=settings.names,
         cuts=evaluator.cuts,
         layers=evaluator.explaining.layers,
         target=target,
-        metrics=tuple(evaluator.metrics),
+        metrics=settings.metrics,
         class_names=None if classifier is None else classifier.class_names,
         label_names=dataset.class_names,
-        settings=configuration_of(evaluator, classifier, dataset, methods, options, layer)
+        settings=configuration_of(evaluator, classifier, dataset, settings)
         | {"versions": versions()},
         dataset=dataset,
-        folders=maps or {},
+        folders=settings.maps,
     )
+
+
+def chosen_metrics(max_box_acc: bool) -> tuple[str, ...]:
+    """The names of all scorers, or of those that are quick."""
+    return tuple(name for name, scorer in scorers().items() if max_box_acc or not scorer.slow)
 
 
 def make_evaluator(
-    classifier: Classifier | None,
-    dataset: Dataset,
-    methods: Sequence[str],
-    target: str,
-    thresholds: Thresholds,
-    normalizer: str,
-    layer: Any,
-    options: Mapping[str, Any] | None,
-    maps: Mapping[str, Path] | None,
-    batch_size: int,
-    class_map: ClassMap | None,
-    max_box_acc: bool,
+    classifier: Classifier | None, dataset: Dataset, settings: Settings
 ) -> Evaluator:
-    """What evaluates one image of the data set after another; arguments as `evaluate_methods`."""
+    """What evaluates one image of the data set after another.
+
+    Raises:
+        LimelightError: what does not fit, in one sentence.
+    """
     from limelight.metrics import BASELINES
 
-    wanted = [*methods, *(maps or {})]
-    if len(set(wanted)) < len(wanted):
-        raise MethodError(f"methods and folders of maps need names of their own: {wanted}")
-    cuts = cuts_by_name(thresholds, normalizer, wanted, tuple(BASELINES))
-    explaining = _explaining(
-        classifier, dataset, methods, target, layer, options, maps, batch_size, class_map
-    )
-    metrics = [name for name, scorer in scorers().items() if max_box_acc or not scorer.slow]
-    return Evaluator(explaining, cuts, metrics)
+    if len(set(settings.names)) < len(settings.names):
+        raise MethodError(
+            f"methods and folders of maps need names of their own: {list(settings.names)}"
+        )
+    cuts = cuts_by_name(settings.thresholds, settings.normalizer, settings.names, tuple(BASELINES))
+    return Evaluator(_explaining(classifier, dataset, settings), cuts, settings.metrics)
 
 
-def _explaining(
-    classifier: Classifier | None,
-    dataset: Dataset,
-    methods: Sequence[str],
-    target: str,
-    layer: Any,
-    options: Mapping[str, Any] | None,
-    maps: Mapping[str, Path] | None,
-    batch_size: int,
-    class_map: ClassMap | None,
-) -> Explaining:
+def _explaining(classifier: Classifier | None, dataset: Dataset, settings: Settings) -> Explaining:
     from limelight.explainer import Explainer
 
     explainer = None
-    if classifier is not None and methods:
-        explainer = Explainer(classifier, list(methods), layer, options=options)
-    elif methods:
-        raise MethodError(f"{', '.join(methods)}: a model is needed to make their maps")
-    labels = match_labels(dataset, classifier, class_map)
-    return Explaining(explainer, labels, target, batch_size, maps or {})
+    if classifier is not None and settings.methods:
+        explainer = Explainer(
+            classifier, list(settings.methods), settings.layer, options=settings.options
+        )
+    elif settings.methods:
+        raise MethodError(f"{', '.join(settings.methods)}: a model is needed to make their maps")
+    needed = bool(settings.metrics) or settings.target == "true"
+    labels = match_labels(dataset, classifier, settings.class_map, needed=needed)
+    return Explaining(explainer, labels, settings.target, settings.batch_size, settings.maps)
 
 
 def tune_methods(
@@ -179,8 +175,13 @@ def tune_methods(
     from limelight.runs.baselines import CENTRE, tune_centre
 
     explaining = _explaining(
-        classifier, dataset, methods, target, layer, options, None, batch_size, class_map
-    )
+        classifier,
+        dataset,
+        Settings(
+            tuple(methods), target, layer=layer, options=options or {}, class_map=class_map,
+            batch_size=batch_size,
+        ),
+    )  # fmt: skip
     tuners = {name: Tuner(normalizers, goal=goal) for name in methods}
     sizes: list[Size] = []
     boxes: list[np.ndarray] = []

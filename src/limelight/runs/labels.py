@@ -40,7 +40,10 @@ class Labels:
 
 
 def match_labels(
-    dataset: Dataset, classifier: Classifier | None, class_map: ClassMap | None = None
+    dataset: Dataset,
+    classifier: Classifier | None,
+    class_map: ClassMap | None = None,
+    needed: bool = True,
 ) -> Labels:
     """Which class of the model each label of the data set is.
 
@@ -50,6 +53,7 @@ def match_labels(
         class_map: by label or class name of the data set, the model's class index or name; or the
             path of a file with that, as `read_class_map` reads it. None: where both know the names
             of their classes, the names decide.
+        needed: whether names that do not agree are an error; otherwise no class is known then.
 
     Raises:
         DatasetError: the map's file cannot be read, it names a class that the data set does not
@@ -66,7 +70,12 @@ def match_labels(
     names, known = dataset.class_names, None if classifier is None else classifier.class_names
     if names is None or known is None:
         return Labels(None, "labels are taken as the model's class indices")
-    return _by_names(names, known)
+    try:
+        return _by_names(names, known)
+    except DatasetError:
+        if needed:
+            raise
+        return Labels({}, "the data set's classes are not the model's")
 
 
 def _by_names(names: Sequence[str], known: Sequence[str]) -> Labels:

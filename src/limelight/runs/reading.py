@@ -1,10 +1,13 @@
-"""Images of a data set, read batch by batch while the model works on the batch before."""
+"""Images of a data set, read in threads while the model works on those before."""
 
 from __future__ import annotations
 
+import os
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING
 
 from limelight.errors import LimelightError
 from limelight.frames import Frame
@@ -14,6 +17,9 @@ if TYPE_CHECKING:
 
     from limelight.data import Dataset, Example
     from limelight.models import Classifier
+
+_AHEAD = 2  # batches
+_MOST_THREADS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,17 +57,30 @@ def load(dataset: Dataset, index: int, classifier: Classifier | None) -> Loaded:
 def batches(
     dataset: Dataset, indices: Sequence[int], classifier: Classifier | None, size: int
 ) -> Iterator[list[Loaded]]:
-    """The images at `indices`, `size` at a time, the next ones read in a thread meanwhile."""
+    """The images at `indices`, `size` at a time; the next ones are read in threads meanwhile."""
     from concurrent.futures import Future, ThreadPoolExecutor
 
-    def read(start: int) -> list[Loaded]:
-        return [load(dataset, index, classifier) for index in indices[start : start + size]]
+    threads = ThreadPoolExecutor(reading_threads(), "limelight-reading")
+    waiting: deque[Future[Loaded]] = deque()
+    following = iter(indices)
 
-    with ThreadPoolExecutor(1, "limelight-reading") as thread:
-        ahead: Future[Any] = thread.submit(read, 0)
-        for start in range(size, len(indices) + size, size):
-            batch = ahead.result()
-            if start < len(indices):
-                ahead = thread.submit(read, start)
-            if batch:
-                yield batch
+    def read_ahead() -> None:
+        for index in islice(following, max(_AHEAD * size - len(waiting), 0)):
+            waiting.append(threads.submit(load, dataset, index, classifier))
+
+    try:
+        read_ahead()
+        while waiting:
+            batch: list[Loaded] = []
+            while waiting and len(batch) < size:
+                batch.append(waiting.popleft().result())
+            read_ahead()
+            yield batch
+    finally:
+        threads.shutdown(cancel_futures=True)
+
+
+def reading_threads() -> int:
+    """How many threads read images: one for each processor that this process may use, at most 8."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, min(_MOST_THREADS, count or 1))

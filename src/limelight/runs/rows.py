@@ -53,6 +53,8 @@ class Row:
         target: the class that was explained.
         predicted: the model's best class; None where there is no model.
         top: the model's five best classes, best first.
+        top_scores: what the model gives each of them, before the last activation.
+        target_score: the same of the target.
         probability: of `predicted`, 0 to 1.
         boxes: (n, 4) the true boxes of the class, in pixels of the original image.
         frame: where the maps' input lies in the original image.
@@ -67,6 +69,8 @@ class Row:
     target: int | None = None
     predicted: int | None = None
     top: tuple[int, ...] = ()
+    top_scores: tuple[float, ...] = ()
+    target_score: float | None = None
     probability: float | None = None
     boxes: Any = ()
     frame: Frame | None = None
@@ -86,11 +90,13 @@ class Row:
         plain: dict[str, Any] = {
             name: getattr(self, name)
             for name in (
-                "index", "id", "error", "label", "truth", "target", "predicted", "probability"
+                "index", "id", "error", "label", "truth", "target", "target_score", "predicted",
+                "probability",
             )
         }  # fmt: skip
         plain |= {
             "top": list(self.top),
+            "top_scores": list(self.top_scores),
             "correct": self.correct,
             "size": None if self.frame is None else list(self.frame.original_size),
             "boxes": np.asarray(self.boxes, float).reshape(-1, 4).tolist(),

@@ -15,8 +15,12 @@ from limelight.runs.rows import Found, Row
 if TYPE_CHECKING:
     import numpy as np
 
-_PLAIN = ("index", "id", "error", "label", "truth", "target", "predicted", "probability")
+_PLAIN = (
+    "index", "id", "error", "label", "truth", "target", "target_score", "predicted", "probability",
+)  # fmt: skip
 _INFO = b"limelight"
+GROUP = 256
+"""Images in a row group, the least that is read at a time."""
 
 
 def pyarrow() -> Any:
@@ -50,17 +54,18 @@ def write_part(
     for kind, table in tables.items():
         table = table.replace_schema_metadata({_INFO: json.dumps(dict(info))})
         with folder.writing(folder.part(kind, number)) as stream:
-            pa.parquet.write_table(table, stream, compression="zstd")
+            pa.parquet.write_table(table, stream, compression="zstd", row_group_size=GROUP)
 
 
 def _row_table(pa: Any, rows: Sequence[Row], names: Sequence[str]) -> Any:
     whole, real, text = pa.int64(), pa.float64(), pa.string()
-    kinds = {"id": text, "error": text, "probability": real}
+    kinds = {"id": text, "error": text, "probability": real, "target_score": real}
     columns: dict[str, Any] = {
         name: pa.array([getattr(row, name) for row in rows], kinds.get(name, whole))
         for name in _PLAIN
     }
     columns["top"] = pa.array([list(row.top) for row in rows], pa.list_(whole))
+    columns["top_scores"] = pa.array([list(row.top_scores) for row in rows], pa.list_(real))
     boxes = [None if row.frame is None else row.boxes.tolist() for row in rows]
     columns["boxes"] = pa.array(boxes, pa.list_(pa.list_(real)))
     frames = [row.frame for row in rows]
@@ -137,20 +142,34 @@ def read_rows(file: Path, names: Sequence[str]) -> Iterator[Row]:
     try:
         count = len(columns["index"])
         for i in range(count):
-            yield _row({name: values[i] for name, values in columns.items()}, names)
+            yield make_row({name: values[i] for name, values in columns.items()}, names)
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{file} is not a part of this run: {error}") from error
 
 
-def _read(file: Path) -> dict[str, list[Any]]:
+def read_errors(file: Path) -> list[tuple[int, str, str]]:
+    """Position, id and reason of each image of a part that could not be evaluated.
+
+    Raises:
+        RunError: the file is no part of a run.
+    """
+    if not read_info(file)[1]["errors"]:
+        return []
+    columns = _read(file, ["index", "id", "error"])
+    rows = zip(columns["index"], columns["id"], columns["error"], strict=True)
+    return [row for row in rows if row[2] is not None]
+
+
+def _read(file: Path, names: Sequence[str] | None = None) -> dict[str, list[Any]]:
     pa = pyarrow()
     try:
-        return pa.parquet.read_table(file).to_pydict()
+        return pa.parquet.read_table(file, columns=names).to_pydict()
     except (OSError, pa.ArrowException) as error:
         raise RunError(f"{file} cannot be read as a part of a run: {error}") from error
 
 
-def _row(values: dict[str, Any], names: Sequence[str]) -> Row:
+def make_row(values: Mapping[str, Any], names: Sequence[str]) -> Row:
+    """The row of one line of a part, without its maps."""
     import numpy as np
 
     plain = {name: values[name] for name in _PLAIN}
@@ -160,10 +179,17 @@ def _row(values: dict[str, Any], names: Sequence[str]) -> Row:
     frame = Frame((tuple(matrix[:3]), tuple(matrix[3:])), tuple(input_size), tuple(size))
     boxes = np.array(values["boxes"], float).reshape(-1, 4)
     found = {name: _found(values, name) for name in names}
-    return Row(**plain, top=tuple(values["top"]), boxes=boxes, frame=frame, found=found)
+    return Row(
+        **plain,
+        top=tuple(values["top"]),
+        top_scores=tuple(values["top_scores"]),
+        boxes=boxes,
+        frame=frame,
+        found=found,
+    )
 
 
-def _found(values: dict[str, Any], name: str) -> Found:
+def _found(values: Mapping[str, Any], name: str) -> Found:
     import numpy as np
 
     box = values[f"{name}.box"]
@@ -181,35 +207,3 @@ def _found(values: dict[str, Any], name: str) -> Found:
         scores,
         values[f"{name}.diagnosis"],
     )
-
-
-class StoredMaps:
-    """The maps of a run, read part by part when one is asked for.
-
-    Args:
-        parts: by file, the positions in the data set that it holds: the first, and after the last.
-    """
-
-    def __init__(self, parts: Mapping[Path, tuple[int, int]]) -> None:
-        self._parts = parts
-        self._last: tuple[Path, str, dict[int, np.ndarray | None]] | None = None
-
-    def __call__(self, row: Row, method: str) -> np.ndarray | None:
-        """The map (h, w) of an image, raw, float32; None where it was not kept."""
-        for file, (start, stop) in self._parts.items():
-            if start <= row.index < stop:
-                return self._of(file, method)[row.index]
-        return None
-
-    def _of(self, file: Path, method: str) -> dict[int, np.ndarray | None]:
-        import numpy as np
-
-        if self._last is None or self._last[:2] != (file, method):
-            columns = _read(file)
-            maps: dict[int, np.ndarray | None] = dict.fromkeys(columns["index"])
-            parts = [columns.get(f"{method}.{part}", []) for part in ("values", "shape", "scale")]
-            for index, values, shape, scale in zip(columns["index"], *parts, strict=False):
-                if values is not None:
-                    maps[index] = np.array(values, np.float32).reshape(shape) * np.float32(scale)
-            self._last = (file, method, maps)
-        return self._last[2]

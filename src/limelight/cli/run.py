@@ -1,0 +1,93 @@
+"""`limelight run`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from limelight.cli import options
+
+
+def command(
+    dataset: options.Dataset,
+    model: options.Model,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder of the run; an interrupted one goes on.")
+    ],
+    methods: options.EvaluatedMethods = None,
+    split: options.Split = None,
+    target: Annotated[
+        str,
+        typer.Option("--target", "-t", help="predicted, or true (the data set's class)."),
+    ] = "predicted",
+    arch: options.Arch = None,
+    preprocess: options.Preprocess = "auto",
+    size: options.Size = None,
+    classes: options.Classes = None,
+    layer: options.OneLayer = None,
+    threshold: Annotated[
+        float, typer.Option(help="Of the boxes: fraction of the map's maximum.")
+    ] = 0.2,
+    threshold_file: options.ThresholdFile = None,
+    normalizer: Annotated[
+        str, typer.Option(help="Of the maps: max, minmax, percentile or ivr.")
+    ] = "max",
+    class_map: options.ClassMap = None,
+    batch_size: options.FoundBatchSize = None,
+    engine: options.Engine = "local",
+    address: options.Address = None,
+    workers: options.Workers = None,
+    gpus: options.Gpus = None,
+    strict: options.Strict = False,
+    as_json: options.Json = False,
+) -> None:
+    """Explain every image of a data set or folder: maps, scores and boxes, kept in a folder.
+
+    The same call goes on where it was interrupted. Exit code 1 where some images could not be
+    explained; they are rows with their error, and in errors.csv.
+    """
+    from limelight.cli.progress import counted
+    from limelight.runs import Cluster, read_thresholds, run
+
+    names, method_options = options.parse_methods(methods or ["gradcam"])
+    classifier = options.open_model(model, arch, preprocess, size, classes)
+    opened = options.open_data(dataset, split, strict, quiet=as_json)
+    if not as_json:
+        typer.echo(f"{model}: {classifier.preprocess.assumed}", err=True)
+    try:
+        with counted("explaining") as progress:
+            found = run(
+                classifier,
+                opened,
+                names,
+                out=out,
+                source=dataset,
+                target=target,
+                thresholds=threshold if threshold_file is None else read_thresholds(threshold_file),
+                normalizer=normalizer,
+                layer=layer,
+                options=method_options,
+                class_map=class_map,
+                batch_size=batch_size,
+                engine=engine,
+                cluster=Cluster(address, workers, gpus),
+                progress=progress,
+            )
+    except KeyboardInterrupt:
+        typer.echo("limelight: interrupted; the same call goes on from here", err=True)
+        raise typer.Exit(130) from None
+    failed = found.status.errors
+    if as_json:
+        kept = {"images": len(found), "errors": failed, "layers": dict(found.status.layers)}
+        typer.echo(json.dumps(kept, ensure_ascii=False))
+    else:
+        if failed:
+            typer.echo(
+                f"{failed:,} of {len(found):,} images failed: {out / 'errors.csv'}", err=True
+            )
+        typer.echo(str(out))
+    if failed:
+        raise typer.Exit(1)
