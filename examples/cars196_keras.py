@@ -220,7 +220,8 @@ for line in evaluation.table():
 # "normalized by the maximum". So the two have the same box on every image; only where a protocol
 # normalizes by minimum and maximum (MaxBoxAcc does) the negative part of CAM counts. A difference
 # as in the published image comes from elsewhere: from the gradient of the probability, from the
-# first contour instead of the largest, or from another layer.
+# first contour instead of the largest, or from another layer. `benchmarks/cam_or_gradcam.py`
+# measures these on real photographs; the figures are in `docs/tutorials/cars196.md`.
 
 # %%
 pairs = limelight.explain(

@@ -3,16 +3,34 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import runpy
+import shlex
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
+from examples import miniatures
 from examples.conftest import EXAMPLES
+from limelight.cli import build_app
 
 ROOT = EXAMPLES.parent
 PAGES = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
+SOURCES = [*PAGES, *sorted(EXAMPLES.glob("*.py"))]
+
+
+def commands(source: Path) -> list[list[str]]:
+    """The words of each command that a page, or a comment of an example, shows."""
+    text = re.sub(r"^# ?", "", source.read_text("utf-8"), flags=re.MULTILINE)
+    joined = text.replace("\\\n", " ")
+    blocks = re.findall(r"^```\w*\n(.*?)^```", joined, re.MULTILINE | re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()]
+    return [shlex.split(line, comments=True) for line in lines if line.strip()]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
@@ -34,3 +52,65 @@ def test_the_figures_of_the_transfer_run_are_the_benchmarks() -> None:
     benchmark = runpy.run_path(str(ROOT / "benchmarks" / "transfer.py"), run_name="benchmark")
     results = json.loads(benchmark["RESULTS"].read_text("utf-8"))
     assert benchmark["table"](results) in benchmark["PAGE"].read_text("utf-8")
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
+def test_the_commands_that_a_page_shows_are_understood(source: Path) -> None:
+    """Options and values are those of the command line, settings those of the example."""
+    app: Any = typer.main.get_command(build_app())
+    for words in commands(source):
+        settings = [word.partition("=")[0] for word in words if re.match(r"[A-Z0-9]+=", word)]
+        program, *arguments = words[len(settings) :]
+        if program == "limelight":
+            command = app.commands[arguments[0]]
+            command.make_context(arguments[0], arguments[1:])  # raises what the user would read
+        elif program == "python":
+            code = (ROOT / arguments[0]).read_text("utf-8")
+            for setting in settings:
+                assert f'environ.get("{setting}"' in code, setting
+
+
+def test_every_page_shows_commands() -> None:
+    for page in PAGES:
+        assert commands(page) or page.stem == "keras-nested", page
+    shown = {words[1] for page in PAGES for words in commands(page) if words[0] == "limelight"}
+    assert {"train", "evaluate", "explain", "data"} <= shown
+
+
+def test_the_commands_of_the_first_page_run(tmp_path: Path) -> None:
+    """In their order, on drawn cars; smaller images, one epoch, no weights to download."""
+    cars = miniatures.cars196(tmp_path / "cars", train=8, test=4)
+    ran = []
+    for words in commands(ROOT / "docs" / "tutorials" / "cars196.md"):
+        if words[0] != "limelight":
+            continue
+        changed = [
+            word.replace("/data/cars", str(cars)) for word in words if word != "--pretrained"
+        ]
+        if "--epochs" in changed:
+            changed[changed.index("--epochs") + 1] = "1"
+            changed += ["--size", "64"]
+        done = subprocess.run(
+            [sys.executable, "-c", "from limelight.cli import main; main()", *changed[1:]],
+            cwd=tmp_path,
+            env=os.environ | {"KERAS_BACKEND": "torch"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        ran.append(changed[1])
+    assert ran == ["data", "train", "evaluate"]
+    assert "centre-box" in done.stdout
+    report = (tmp_path / "FOUND" / "report.html").read_text("utf-8")
+    assert "gradcam" in report
+    assert miniatures.CARS[0] in report
+
+
+def test_the_figures_of_cam_and_gradcam_are_the_benchmarks() -> None:
+    benchmark = runpy.run_path(str(ROOT / "benchmarks" / "cam_or_gradcam.py"), run_name="benchmark")
+    results = json.loads(benchmark["RESULTS"].read_text("utf-8"))
+    assert benchmark["table"](results) in benchmark["PAGE"].read_text("utf-8")
+    cam, gradcam = (results["ways"][way] for way in ("CAM", "Grad-CAM"))
+    assert cam["iou"] == gradcam["iou"]
+    assert gradcam["above_cam"] == gradcam["below_cam"] == 0
