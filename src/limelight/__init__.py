@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from limelight.maps import Maps as Maps
     from limelight.methods import list_methods as list_methods
     from limelight.models import Classifier as Classifier
+    from limelight.models import list_models as list_models
     from limelight.models import load as load
     from limelight.report import evaluate as evaluate
-    from limelight.training import train_classifier as train_classifier
     from limelight.runs import run as run
+    from limelight.training import train_classifier as train_classifier
 
 # Public name -> the module it lives in. A name that is itself a module is imported as such.
 _PUBLIC = {
@@ -34,10 +35,11 @@ _PUBLIC = {
     "evaluate": "limelight.report",
     "explain": "limelight.explainer",
     "list_methods": "limelight.methods",
+    "list_models": "limelight.models",
     "load": "limelight.models",
+    "run": "limelight.runs",
     "train_classifier": "limelight.training",
 }
-    "run": "limelight.runs",
 _MODULES = (
     "arrays",
     "boxes",

@@ -276,8 +276,14 @@ def test_ids_that_name_nothing(tmp_path: Path) -> None:
         load(tmp_path / "w.pt", arch="timm:resnet5O")
     with pytest.raises(ModelLoadError, match="do not fit torchvision:alexnet: the file lacks"):
         load(tmp_path / "w.pt", arch="torchvision:alexnet")
-    with pytest.raises(ModelLoadError, match="names an architecture without weights"):
-        load("timm:resnet50")
+    with pytest.raises(ModelLoadError, match="limelight publishes no weights: give a weights file"):
+        load("limelight:small_cnn")
+    with pytest.raises(ModelLoadError, match="no source of models 'timmm'; did you mean 'timm'"):
+        load("timmm:resnet50")
+    with pytest.raises(ModelLoadError, match="pretrained=False goes with an id"):
+        load(tmp_path / "w.pt", pretrained=False)
+    small = load("limelight:small_cnn", pretrained=False)
+    assert small.arch == small.source == "limelight:small_cnn" and not small.model.training
 
 
 # --- objects, folders and files that are none -----------------------------------------------------

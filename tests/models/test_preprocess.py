@@ -104,6 +104,16 @@ def test_centre_crop_equals_torchvisions_transforms(
     assert frame.input_size == (side, side) and frame.original_size == size
 
 
+def test_squashed_to_more_than_what_is_cut_out() -> None:
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (50, 90, 3), np.uint8))
+    pixels, frame = Preprocess((28, 42), mode="squash", resize=32).fit(image)
+    expected = image.resize((48, 32), Image.Resampling.BILINEAR).crop((3, 2, 45, 30))
+    np.testing.assert_array_equal(pixels, np.asarray(expected))
+    corners = frame.to_original(np.array([[0.0, 0.0, 42.0, 28.0]]))
+    expected_corners = [3 * 90 / 48, 2 * 50 / 32, 45 * 90 / 48, 30 * 50 / 32]
+    np.testing.assert_allclose(corners[0], expected_corners)
+
+
 @pytest.mark.parametrize("size", [(300, 600), (600, 300), (90, 91), (33, 200)])
 @pytest.mark.parametrize("mode", ["squash", "crop", "letterbox"])
 @pytest.mark.parametrize("target", [(64, 64), (64, 96), (96, 48)])
@@ -229,7 +239,7 @@ def test_display_refuses_another_layout() -> None:
         ({"channels": "L", "std": (1, 1, 1)}, "std has 3 numbers; expected 1 for"),
         ({"std": (0.0,)}, "std must be positive"),
         ({"mean": (123.675, 116.28, 103.53)}, r"units of \[0, 1\].*\(0.485, 0.456, 0.406\)"),
-        ({"resize": 20}, 'belongs to mode "crop"'),
+        ({"mode": "letterbox", "resize": 20}, 'belongs to mode "crop" or "squash"'),
         ({"mode": "crop", "resize": 3}, "resize must not be smaller"),
     ],
 )

@@ -28,7 +28,7 @@ def command(
     from limelight.probes import probe_for
     from limelight.probes.choosing import choose, is_explainable
 
-    classifier = open_model(model, arch, preprocess, size, classes)
+    classifier = open_model(model, arch, preprocess, size, classes, weights=False)
     probe = probe_for(classifier.model)
     height, width = classifier.preprocess.size
     batch, _ = classifier.prepare([np.zeros((height, width, 3), np.uint8)])

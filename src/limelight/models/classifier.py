@@ -101,8 +101,9 @@ class Classifier:
                 cannot keep, or there is no file to write beside.
         """
         from limelight.models.side_file import save
+        from limelight.models.sources import is_id
 
-        if path is None and not self.source:
+        if path is None and (not self.source or is_id(self.source)):
             raise ModelLoadError("this model came from no file: save_side_file(path) of its file")
         return save(self, Path(path if path is not None else self.source))
 

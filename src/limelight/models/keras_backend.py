@@ -36,13 +36,17 @@ def import_keras() -> ModuleType:
     return require("keras", "keras", "Keras models")
 
 
+def home() -> Path:
+    """Where Keras keeps its configuration and what it has downloaded."""
+    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+
+
 def _said() -> bool:
     """Whether the user has chosen a backend."""
     if os.environ.get("KERAS_BACKEND"):
         return True
-    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
     try:
-        kept = json.loads((home / "keras.json").read_text(encoding="utf-8"))
+        kept = json.loads((home() / "keras.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):  # no file, or one that Keras itself passes over
         return False
     # Keras writes this file by itself, with its default; only a backend that is there was chosen.

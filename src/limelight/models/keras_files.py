@@ -13,8 +13,9 @@ from limelight.errors import ModelLoadError, require
 from limelight.models.conventions import application_of, keras_application
 from limelight.models.keras_backend import import_keras
 from limelight.models.metadata import Metadata
+from limelight.models.sources.keras_file import SOURCE
 
-SUFFIXES = (".keras", ".h5", ".hdf5")
+SUFFIXES = SOURCE.suffixes
 _NOTHING_DONE = {"mean": 0.0, "std": 1 / 255}  # the model takes 0..255
 
 

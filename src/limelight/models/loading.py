@@ -1,4 +1,4 @@
-"""`load`: from a file, a folder or a model object to a `Classifier`.
+"""`load`: from an id, a file, a folder or a model object to a `Classifier`.
 
 Nothing is guessed in silence. What the user says wins; then what the side file says; then, for
 ``preprocess="auto"``, what the model's source says, and `Preprocess.assumed` tells from where. If
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from limelight.errors import ModelLoadError
+from limelight.errors import ModelLoadError, did_you_mean
 from limelight.models import class_names, conventions, keras_files, side_file, sources, torch_files
 from limelight.models.classifier import Activation, Classifier
 from limelight.models.metadata import Metadata
@@ -30,16 +30,19 @@ def load(
     classes: str | Path | Iterable[str] | None = None,
     activation: Activation | None = None,
     attributes: Mapping[str, Any] | None = None,
+    pretrained: bool = True,
 ) -> Classifier:
     """A model, ready for photographs.
 
     What is not said here is read from the side file ``<model>.limelight.json``, where there is
-    one, or from the `config.json` of a trained folder.
+    one, or from the `config.json` of a trained folder; for an id from its source.
 
     Args:
-        path: a `.keras` or legacy `.h5` file; a PyTorch weights file (`.safetensors`, `.pt`,
-            `.pth`, `.th`, `.bin`, `.ckpt`) together with `arch`; a folder that Limelight's
-            training made; or a model object.
+        path: an id ("torchvision:resnet50", "timm:resnet50", "hf:microsoft/resnet-50",
+            "keras:ResNet50"; `limelight.list_models` lists them), whose weights are downloaded
+            where they are not on this machine; a `.keras` or legacy `.h5` file; a PyTorch weights
+            file (`.safetensors`, `.pt`, `.pth`, `.th`, `.bin`, `.ckpt`) together with `arch`; a
+            folder that Limelight's training made; or a model object.
         arch: what the weights belong to: an id ("torchvision:squeezenet1_0", "timm:resnet50") or
             a function that builds the module.
         size: the input's side, or (height, width), where the model takes any size.
@@ -52,11 +55,12 @@ def load(
         activation: "softmax" or "sigmoid": what makes probabilities of the scores.
         attributes: attributes to set on a PyTorch model's modules after loading, such as
             ``{"classifier.1.padding": (1, 1)}``.
+        pretrained: False builds the model that an id names with random weights.
 
     Raises:
         ModelLoadError: the file is missing, damaged, does not fit the architecture, would need
-            code in it to be run, or preprocessing is not known.
-        MissingExtra: the framework is not installed.
+            code in it to be run, cannot be fetched, or preprocessing is not known.
+        MissingExtra: the framework, or what the source needs, is not installed.
     """
     said: dict[str, Any] = {
         "arch": arch,
@@ -68,6 +72,11 @@ def load(
     }
     if not isinstance(path, str | os.PathLike):
         return _from_object(path, said)
+    text = os.fspath(path)
+    if sources.is_id(text) and not Path(path).exists():
+        return _from_source(text, said, pretrained)
+    if not pretrained:
+        raise ModelLoadError("pretrained=False goes with an id such as 'timm:resnet50'")
     file = _find(path)
     kept = side_file.read(Path(path))
     for key, value in kept.items():
@@ -78,6 +87,33 @@ def load(
     else:
         model = _torch_model(file, said)
     return _classifier(model, said, str(path))
+
+
+def _from_source(arch: str, said: dict[str, Any], pretrained: bool) -> Classifier:
+    """The model that an id names."""
+    if said["arch"] is not None:
+        raise ModelLoadError(
+            f"arch={said['arch']!r} goes with a weights file; {arch!r} says what it is"
+        )
+    source, name = sources.find(arch)
+    arch = f"{source.prefix}:{name}"
+    if not pretrained:
+        model = source.build(name, None)
+    elif source.pretrained is not None:
+        model = source.pretrained(name)
+    else:
+        raise ModelLoadError(
+            f"{source.prefix} publishes no weights: give a weights file, as in "
+            f"load('weights.safetensors', arch={arch!r}), or pretrained=False for random weights"
+        )
+    if source.framework == "torch":
+        model.eval()
+    if said["attributes"]:
+        if source.framework != "torch":
+            raise ModelLoadError("attributes= goes with a PyTorch model")
+        torch_files.set_attributes(model, said["attributes"])
+    known = source.metadata(name, model)
+    return _classifier(model, {**said, "arch": arch}, arch, known)
 
 
 def _find(path: str | os.PathLike[str]) -> Path:
@@ -97,21 +133,20 @@ def _find(path: str | os.PathLike[str]) -> Path:
             "model.safetensors or model.keras): give the model's file"
         )
     if not file.is_file():
-        if sources.is_id(text := os.fspath(path)):
-            sources.find(text)
-            raise ModelLoadError(
-                f"{text!r} names an architecture without weights: give the weights file, as in "
-                f"load('weights.safetensors', arch={text!r})"
-            )
-        raise ModelLoadError(f"there is no file {file}")
+        prefix, colon, _ = os.fspath(path).partition(":")
+        known = sources.sources()
+        hint = did_you_mean(prefix, known) if colon and prefix.isidentifier() else ""
+        if hint:
+            hint = f", and no source of models {prefix!r}{hint}"
+        raise ModelLoadError(f"there is no file {file}{hint}")
     if file.name.endswith(".weights.h5"):
         raise ModelLoadError(
             f"{file} holds weights alone, not a model: save it whole by model.save('model.keras')"
         )
-    known = (*keras_files.SUFFIXES, *torch_files.SUFFIXES)
-    if file.suffix not in known:
+    suffixes = (*keras_files.SUFFIXES, *torch_files.SUFFIXES)
+    if file.suffix not in suffixes:
         raise ModelLoadError(
-            f"{file} is no model file that is known here; expected {', '.join(known)}, or a "
+            f"{file} is no model file that is known here; expected {', '.join(suffixes)}, or a "
             "folder that Limelight's training made"
         )
     return file
@@ -121,7 +156,8 @@ def _torch_model(file: Path, said: dict[str, Any]) -> Any:
     weights = torch_files.read_weights(file)
     arch = said["arch"]
     if arch is None:
-        examples = ", ".join(f"arch={s.example!r}" for s in sources.sources().values())
+        torch_sources = (s for s in sources.sources().values() if s.framework == "torch")
+        examples = ", ".join(f"arch={s.example!r}" for s in torch_sources)
         raise ModelLoadError(
             f"{file} holds weights alone: say what they belong to ({examples}, or a function that "
             "builds the module)"
@@ -133,9 +169,12 @@ def _torch_model(file: Path, said: dict[str, Any]) -> Any:
         source, name = sources.find(arch)
         if source.framework != "torch":
             raise ModelLoadError(f"{file} holds weights of PyTorch, and {arch!r} is a Keras model")
-        model = torch_files.fill(
-            source.build(name, None), weights, arch, lambda classes: source.build(name, classes)
-        )
+        if source.fill is not None:
+            model = source.fill(name, weights)
+        else:
+            model = torch_files.fill(
+                source.build(name, None), weights, arch, lambda classes: source.build(name, classes)
+            )
     if said["attributes"]:
         torch_files.set_attributes(model, said["attributes"])
     return model
@@ -162,16 +201,18 @@ def _from_object(model: Any, said: dict[str, Any]) -> Classifier:
     return _classifier(model, said, "")
 
 
-def _classifier(model: Any, said: dict[str, Any], source: str) -> Classifier:
-    """Put together what the user, the side file and the model's source say."""
+def _classifier(
+    model: Any, said: dict[str, Any], source: str, known: Metadata | None = None
+) -> Classifier:
+    """Put together what the user, the side file and the model's source (`known`) say."""
     is_keras = any(kind.__module__.startswith("keras.") for kind in type(model).__mro__)
     if is_keras:
         height, width, channels, channels_first = keras_files.input_shape(model)
         fixed = (height, width) if height and width else None
-        known = keras_files.metadata(model)
+        known = known or keras_files.metadata(model)
     else:
         fixed, channels, channels_first = None, torch_files.input_channels(model), True
-        known = _torch_metadata(model, said["arch"])
+        known = known or _torch_metadata(model, said["arch"])
     size = _size(said["size"], fixed)
     grey = "L" if channels == 1 else None
     made = _preprocess(said["preprocess"], size or fixed, known, grey, channels_first, model)
@@ -196,7 +237,7 @@ def _classifier(model: Any, said: dict[str, Any], source: str) -> Classifier:
         model=model,
         preprocess=made,
         class_names=read,
-        activation=_activation(said["activation"]) or usual,
+        activation=_activation(said["activation"]) or known.activation or usual,
         framework="keras" if is_keras else "torch",
         source=source,
         arch=said["arch"] if isinstance(said["arch"], str) else None,
@@ -213,6 +254,10 @@ def _torch_metadata(model: Any, arch: Any) -> Metadata:
         from limelight.models.sources.timm import from_config
 
         return from_config(config, "the configuration that the timm model carries")
+    if any(kind.__module__.startswith("transformers.") for kind in type(model).__mro__):
+        from limelight.models.sources import hf
+
+        return hf.from_config(model.config)
     return Metadata()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -16,9 +16,11 @@ class Metadata:
         preprocess: a name or a mapping, as `load` takes it; None where the source does not say.
         size: (height, width) of the model's input.
         classes: "imagenet", or the names; None where the source does not say.
+        activation: "softmax" or "sigmoid"; None where the source does not say.
     """
 
     why: str = ""
     preprocess: str | Mapping[str, Any] | None = None
     size: tuple[int, int] | None = None
     classes: str | tuple[str, ...] | None = None
+    activation: Literal["softmax", "sigmoid"] | None = None

@@ -35,7 +35,9 @@ class Preprocess:
         mode: "squash" resizes both sides to `size`; "crop" resizes so that `resize` is the shorter
             side and cuts the centre (torchvision, timm); "letterbox" keeps the proportions and
             pads, with what becomes zero in the model's input.
-        resize: the shorter side before a centre crop, in pixels; by default that of `size`.
+        resize: the shorter side before a centre crop, in pixels; by default that of `size`. With
+            "squash", the shorter side of what the image is squashed to before the centre is cut
+            out (DeiT of transformers).
         interpolation: one of Pillow's filters, by name: "bilinear", "bicubic" …
         channels: "RGB", "BGR" or "L" (one grey channel).
         channels_first: the array is (C, H, W), as torch has it, and not (H, W, C).
@@ -79,8 +81,10 @@ class Preprocess:
                 f"mean is in units of [0, 1], not of 0..255: {self.mean} divided by 255 is "
                 f"{tuple(round(m / 255, 4) for m in self.mean)}, and std goes the same way"
             )
-        if self.resize is not None and self.mode != "crop":
-            raise ModelLoadError(f'resize={self.resize} belongs to mode "crop", not "{self.mode}"')
+        if self.resize is not None and self.mode == "letterbox":
+            raise ModelLoadError(
+                f'resize={self.resize} belongs to mode "crop" or "squash", not "letterbox"'
+            )
         if self.resize is not None and self.resize < min(self.size):
             raise ModelLoadError(
                 f"an image resized to {self.resize} pixels has no centre of {self.size}: "
@@ -105,13 +109,14 @@ class Preprocess:
 
         (h, w), (height, width) = (image.height, image.width), self.size
         frame = Frame.identity((h, w))
+        # The sides that `size` has when its shorter one is `resize`.
+        factor = (self.resize or min(self.size)) / min(self.size)
+        cover_h, cover_w = round(height * factor), round(width * factor)
         if self.mode == "squash":
-            inner = self.size
+            inner = (cover_h, cover_w)
         elif self.mode == "crop":
-            # The sides that `size` has when its shorter one is `resize` are covered by the image.
-            # Rounding and offsets are torchvision's, so that its accuracy is ours.
-            factor = (self.resize or min(self.size)) / min(self.size)
-            cover_h, cover_w = round(height * factor), round(width * factor)
+            # They are covered by the image. Rounding and offsets are torchvision's, so that its
+            # accuracy is ours.
             if cover_h * w >= cover_w * h:
                 inner = (cover_h, max(int(cover_h * w / h), cover_w))
             else:
@@ -224,7 +229,9 @@ class Preprocess:
         """The geometry in words: "squashed to 224×224, bilinear"."""
         h, w = self.size
         ways = {
-            "squash": f"squashed to {h}×{w}",
+            "squash": f"squashed to {h}×{w}"
+            if self.resize is None
+            else f"squashed to a shorter side of {self.resize}, centre {h}×{w} cut out",
             "crop": f"shorter side to {self.resize or min(h, w)}, centre {h}×{w} cut out",
             "letterbox": f"fitted into {h}×{w} and padded",
         }

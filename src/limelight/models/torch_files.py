@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from limelight.errors import ModelLoadError, require
+from limelight.models.sources.torch_file import SOURCE
 
-SUFFIXES = (".safetensors", ".pt", ".pth", ".th", ".bin", ".ckpt")
+SUFFIXES = SOURCE.suffixes
 # What torch.load raises on bytes that are no checkpoint.
 _BROKEN = (
     RuntimeError,
@@ -27,6 +28,8 @@ _BROKEN = (
 )
 _NESTED = ("state_dict", "model_state_dict", "model")
 _PREFIXES = ("module.", "_orig_mod.", "model.")
+# As torchvision's DenseNets were published: "denselayer1.norm.1" is "denselayer1.norm1" by now.
+_OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12])\.")
 
 
 def read_weights(path: Path) -> dict[str, Any]:
@@ -108,7 +111,7 @@ def fill(
     Raises:
         ModelLoadError: names or shapes differ.
     """
-    weights = _without_prefix(weights, model)
+    weights = _named_as(model, weights)
     differing = _differing(model, weights)
     if differing and rebuild is not None:
         own = model.state_dict()
@@ -135,12 +138,17 @@ def fill(
     return model.eval()
 
 
-def _without_prefix(weights: dict[str, Any], model: Any) -> dict[str, Any]:
+def _named_as(model: Any, weights: dict[str, Any]) -> dict[str, Any]:
+    """The weights by the model's own names, where only a prefix or an old name differs."""
     own = set(model.state_dict())
     for prefix in _PREFIXES:
         if all(name.startswith(prefix) for name in weights) and not own & weights.keys():
             weights = {name.removeprefix(prefix): value for name, value in weights.items()}
-    return weights
+    renamed = {name: _OLD_DENSENET.sub(r"\1\2.", name) for name in weights.keys() - own}
+    return {
+        new if (new := renamed.get(name, name)) in own else name: value
+        for name, value in weights.items()
+    }
 
 
 def _differing(model: Any, weights: dict[str, Any]) -> list[str]:
