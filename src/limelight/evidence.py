@@ -7,7 +7,7 @@ method that rescores gets all K classes in one Evidence, for its runs are the sa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -33,6 +33,28 @@ class Rescoring(Protocol):
 
 
 @dataclass(frozen=True)
+class Tokens:
+    """What the tokens of a vision transformer are.
+
+    Attributes:
+        grid: (h, w) of the patches, which are h · w tokens, row by row.
+        start: the number of the first patch; class, register and distillation tokens come before
+            it, or after the last.
+        read: the numbers of the tokens beside the patches that the head reads; () where it reads
+            patches only.
+    """
+
+    grid: tuple[int, int]
+    start: int
+    read: tuple[int, ...]
+
+    @property
+    def stop(self) -> int:
+        """The number behind the last patch."""
+        return self.start + self.grid[0] * self.grid[1]
+
+
+@dataclass(frozen=True)
 class Evidence:
     """Activations, gradients and the little else that formulas use.
 
@@ -50,6 +72,12 @@ class Evidence:
         images: the model's input on its device, (N, channels, H, W) whatever the model's layout.
         scores: y, (N, [K]), the score explained.
         rescoring: scores of edited inputs or activations.
+        attention: of each block the softmaxed attention, (N, heads, T, T) of T tokens: the third
+            axis is who attends, the last is who is attended to.
+        attention_gradients: ∂y/∂attention of each block, (N, heads, T, T).
+        block_gradients: ∂y_l/∂attention of each block l, (N, heads, T, T), where y_l is what the
+            model's head makes of the output of block l in place of the last one's.
+        tokens: what the T tokens are.
     """
 
     xp: Any
@@ -60,10 +88,17 @@ class Evidence:
     images: Any = None
     scores: Any = None
     rescoring: Rescoring | None = None
+    attention: Sequence[Any] | None = None
+    attention_gradients: Sequence[Any] | None = None
+    block_gradients: Sequence[Any] | None = None
+    tokens: Tokens | None = None
 
     def of_class(self, k: int) -> Evidence:
         """What speaks of the k-th of K classes."""
         by_class = ("gradients", "class_weights", "scores")
         found = {name: getattr(self, name) for name in by_class}
         cut = {name: None if each is None else each[:, k] for name, each in found.items()}
+        for name in ("attention_gradients", "block_gradients"):
+            each = getattr(self, name)
+            cut[name] = None if each is None else [gradient[:, k] for gradient in each]
         return replace(self, **cut, rescoring=None)

@@ -11,11 +11,11 @@ import limelight
 from limelight import Explainer, Maps, explain
 from limelight.arrays import to_numpy
 from limelight.errors import LimelightError, MethodError, TargetError
-from limelight.methods import list_methods
 from oracles import networks
+from oracles.any_model import methods_of_layers
 from oracles.subjects import Subject
 
-NAMES = [method.name for method in list_methods()]
+NAMES = [method.name for method in methods_of_layers()]
 
 
 def logits(count: int) -> np.ndarray:

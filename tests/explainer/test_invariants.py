@@ -15,12 +15,13 @@ import numpy as np
 import pytest
 
 from limelight import Explainer, Maps, explain
-from limelight.methods import Method, list_methods
+from limelight.methods import Method
 from oracles import networks
+from oracles.any_model import methods_of_layers
 from oracles.subjects import Subject
 
 SOME = ("conv1", "pool", "norm", networks.LAST)  # one of each kind
-METHODS = list_methods()
+METHODS = methods_of_layers()
 NAMES = [method.name for method in METHODS]
 ANYWHERE = [method.name for method in METHODS if "head" not in method.needs]
 OF_HEAD = [method.name for method in METHODS if "head" in method.needs]

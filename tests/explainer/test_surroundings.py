@@ -17,11 +17,11 @@ import pytest
 
 from limelight import explain
 from limelight.errors import LimelightError
-from limelight.methods import list_methods
 from oracles import networks, subjects
+from oracles.any_model import methods_of_layers
 from oracles.subjects import Subject, calling, state
 
-NAMES = [method.name for method in list_methods()]
+NAMES = [method.name for method in methods_of_layers()]
 
 
 def values(model: Any, images: Any, layer: str = networks.LAST, **options: Any) -> np.ndarray:
@@ -147,7 +147,7 @@ def test_8_frozen_parameters_change_nothing(fresh: Subject) -> None:
 def test_8_the_mode_around_changes_nothing(small: Subject, around: str, layer: str) -> None:
     import torch
 
-    names = [n.name for n in list_methods() if layer == networks.LAST or "head" not in n.needs]
+    names = [n.name for n in methods_of_layers() if layer == networks.LAST or "head" not in n.needs]
     expected = explain(small.model, small.images(2), names, layer=layer)
     mode: AbstractContextManager[Any] = getattr(torch, around)()
     with mode:
@@ -199,7 +199,7 @@ def test_8_images_made_under_inference_mode(framework: str) -> None:
 @pytest.mark.parametrize("layer", networks.LAYERS)
 def test_8_an_in_place_layer_behind_changes_nothing(layer: str) -> None:
     images = networks.images(2)
-    names = [n.name for n in list_methods() if "head" not in n.needs]
+    names = [n.name for n in methods_of_layers() if "head" not in n.needs]
     expected = explain(networks.torch_model(), images, names, layer=layer)
     found = explain(networks.torch_model(inplace=True), images, names, layer=layer)
     for name in names:

@@ -40,9 +40,14 @@ def test_a_declaration_says_what_its_formula_does(each: Method) -> None:
         "gradients": "e.gradients",
         "head": "e.class_weights",
         "inputs": "e.inputs",
+        "attention": "e.attention)",
+        "attention_gradients": "e.attention_gradients",
+        "block_gradients": "e.block_gradients",
     }.items():
         assert (need in each.needs) == (attribute in source), need
-    assert each.cost == ("forward + tail" if "gradients" in each.needs else "forward")
+    gradients = any("gradients" in need for need in each.needs)
+    assert each.cost == ("forward + tail" if gradients else "forward")
+    assert each.frameworks == (("torch",) if each.of_attention else ("torch", "keras"))
 
 
 @pytest.mark.parametrize("each", METHODS, ids=lambda each: each.name)

@@ -13,13 +13,13 @@ import pytest
 from limelight import Explainer, explain
 from limelight.arrays import to_numpy
 from limelight.errors import ImageError, LayerNotFound, ModelError, TargetError
-from limelight.methods import list_methods
 from limelight.probes import probe_for
 from oracles import networks
+from oracles.any_model import methods_of_layers
 from oracles.subjects import calling
 
 pytestmark = pytest.mark.keras
-NAMES = [method.name for method in list_methods()]
+NAMES = [method.name for method in methods_of_layers()]
 IMAGES = networks.keras_images(3)
 
 

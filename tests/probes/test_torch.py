@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from limelight import Explainer, explain
 from limelight.errors import ImageError, LayerNotFound, ModelError
-from limelight.methods import list_methods
 from limelight.probes import probe_for
 from oracles import networks
+from oracles.any_model import methods_of_layers
 
-NAMES = [method.name for method in list_methods()]
+NAMES = [method.name for method in methods_of_layers()]
 IMAGES = torch.as_tensor(networks.images(3))
 
 

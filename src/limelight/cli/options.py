@@ -14,13 +14,12 @@ if TYPE_CHECKING:
     from limelight import data
     from limelight.models import Classifier
 
-_MODEL = typer.Option(
-    "--model",
-    "-m",
-    help="An id (timm:resnet50, hf:microsoft/resnet-50 …; see `limelight models`), a .keras or .h5 "
-    "file, a PyTorch weights file with --arch, or a trained folder.",
-)
-Model = Annotated[str, _MODEL]
+Model = Annotated[
+    str,
+    typer.Option(
+        "--model", "-m", help="A .keras or .h5 file, a PyTorch weights file, or a trained folder."
+    ),
+]
 Arch = Annotated[
     str | None,
     typer.Option(help="What PyTorch weights belong to, e.g. torchvision:resnet50, timm:resnet50."),
@@ -71,7 +70,12 @@ Dataset = Annotated[
 Strict = Annotated[
     bool, typer.Option("--strict", help="Stop at the first broken entry of the annotations.")
 ]
-OptionalModel = Annotated[str | None, _MODEL]
+OptionalModel = Annotated[
+    str | None,
+    typer.Option(
+        "--model", "-m", help="A .keras or .h5 file, a PyTorch weights file, or a trained folder."
+    ),
+]
 EvaluatedMethods = Annotated[
     list[str] | None,
     typer.Option(
@@ -95,10 +99,6 @@ ClassMap = Annotated[
     Path | None,
     typer.Option(
         help="Where the data set's classes are not the model's: a CSV (lines like "
-        "kangaroo,wallaby) or JSON file from its labels or names to the model's."
-    ),
-]
-BatchSize = Annotated[int, typer.Option(min=1, help="Images at a time.")]
 FoundBatchSize = Annotated[
     int | None, typer.Option("--batch-size", min=1, help="Images at a time.  [default: measured]")
 ]
@@ -119,6 +119,10 @@ Gpus = Annotated[
     float | None,
     typer.Option(min=0, help="Of Ray: GPUs a worker, e.g. 0.5; one where there are any."),
 ]
+        "kangaroo,wallaby) or JSON file from its labels or names to the model's."
+    ),
+]
+BatchSize = Annotated[int, typer.Option(min=1, help="Images at a time.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
@@ -126,20 +130,14 @@ _PROBLEMS = 5  # broken entries that are printed
 
 
 def open_model(
-    model: str,
-    arch: str | None,
-    preprocess: str,
-    size: str | None,
-    classes: str | None,
-    weights: bool = True,
+    model: str, arch: str | None, preprocess: str, size: str | None, classes: str | None
 ) -> Classifier:
-    """The classifier that the options describe; without `weights` an id's are not fetched.
+    """The classifier that the options describe.
 
     Raises:
         ModelLoadError: as `limelight.load`, or an option that cannot be read.
     """
     from limelight.models import load
-    from limelight.models.sources import is_id
 
     said: Any = preprocess
     if preprocess.lstrip().startswith("{"):
@@ -147,8 +145,7 @@ def open_model(
             said = json.loads(preprocess)
         except json.JSONDecodeError as error:
             raise ModelLoadError(f"--preprocess is not a JSON object: {error}") from None
-    pretrained = weights or not is_id(model) or Path(model).exists()
-    return load(model, arch, parse_size(size), said, classes, pretrained=pretrained)
+    return load(model, arch, parse_size(size), said, classes)
 
 
 def parse_size(text: str | None) -> int | tuple[int, int] | None:
@@ -198,7 +195,8 @@ def parse_methods(texts: list[str]) -> tuple[list[str], dict[str, Any]]:
     for part in (part for text in texts for part in text.split(",")):
         name, _, said = part.strip().partition(":")
         if name == "all":
-            names += [method.name for method in list_methods()]
+            # Those of attention run on vision transformers only: to be asked for by name.
+            names += [method.name for method in list_methods() if not method.of_attention]
             continue
         method = find_method(name)
         names.append(name)

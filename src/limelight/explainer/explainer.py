@@ -13,7 +13,7 @@ from limelight.explainer.gathering import Gathering
 from limelight.explainer.inputs import open_images
 from limelight.frames import Frame
 from limelight.maps import Maps, concatenate
-from limelight.methods import Method, find_method
+from limelight.methods import OF_ATTENTION, Method, find_method
 from limelight.probes import Capture, Probe, Request, probe_for
 from limelight.probes.base import check_output
 from limelight.probes.choosing import check_grid, choose, resolve
@@ -96,6 +96,8 @@ class Explainer:
         self.methods = [
             find_method(name) for name in ([method] if isinstance(method, str) else method)
         ]
+        for each in self.methods:
+            _check_framework(each, self.probe.framework)
         self._many_layers = isinstance(layer, list | tuple)
         self._asked = list(layer) if self._many_layers else [layer]
         if not self.methods or not self._asked:
@@ -131,15 +133,18 @@ class Explainer:
         parts: dict[tuple[str, str], list[Maps]] = {}
         for start, stop in given.batches(batch_size):
             batch, frames = given.part(start, stop)
-            layers = tuple(self._layer(layer, batch) for layer in self._asked)
+            layers = self._layers(batch)
             scores = self._scores(score, negative, self._activation(batch))
             request = Request(
-                layers=tuple(dict.fromkeys(layers)),
+                layers=tuple(dict.fromkeys(layers)) if self._layered else (),
                 gradients=any("gradients" in method.needs for method in self.methods),
                 scores=tuple(dict.fromkeys(scores.values())),
                 top=wanted.top,
                 function=wanted.function,
                 reshape=self.reshape_transform,
+                attention=frozenset().union(
+                    *(method.needs & OF_ATTENTION for method in self.methods)
+                ),
             )
             with watching_first_norm(self.probe.model if given.prepared else None) as shift:
                 capture = self.probe.capture(batch, request, wanted.part(start, stop))
@@ -165,6 +170,16 @@ class Explainer:
                 "its index, or load the model with limelight.load(..., classes=)"
             )
         return self.classifier.name_to_index(name)
+
+    @property
+    def _layered(self) -> bool:
+        """Whether any method explains a layer, and not the attention of all blocks."""
+        return not all(method.of_attention for method in self.methods)
+
+    def _layers(self, batch: Any) -> tuple[str, ...]:
+        if not self._layered and self._asked == [None]:
+            return ("attention",)
+        return tuple(self._layer(layer, batch) for layer in self._asked)
 
     def _layer(self, layer: Any, batch: Any) -> str:
         if layer is None:
@@ -236,6 +251,9 @@ class Explainer:
         shown: dict[str, Any],
     ) -> Maps:
         xp, index, probability = self.probe.xp, capture.index, None
+        layer = key[1]
+        if capture.attention is not None and find_method(key[0]).of_attention:
+            layer = capture.attention.name
         if index is not None:
             p = probabilities(xp, capture.scores, score.activation)
             probability = xp.sum(one_hot(xp, index, p) * p[:, None, :], axis=-1)
@@ -250,7 +268,7 @@ class Explainer:
             index,
             probability,
             method=key[0],
-            layer=key[1],
+            layer=layer,
             frames=frames,
             class_names=self.class_names,
             channels_last=self.probe.channels_last,
@@ -279,6 +297,15 @@ def _share_options(
         method.name: {o: value for o, value in options.items() if o in method.options}
         for method in methods
     }
+
+
+def _check_framework(method: Method, framework: str) -> None:
+    """Raise `MethodError` where `method` does not run on models of `framework`."""
+    if framework not in method.frameworks:
+        raise MethodError(
+            f"{method.name} runs on {' and '.join(method.frameworks)} models only, and this is a "
+            f"{framework} model; gradcam runs on both"
+        )
 
 
 def _check_finite(xp: Any, scores: Any, start: int) -> None:

@@ -59,14 +59,19 @@ class Gathering:
         gradients = None
         if self._request.gradients:
             gradients = capture.gradient(layer, self._request.scores.index(score))
+        attention = {}
+        if capture.attention is not None:
+            number = self._request.scores.index(score)
+            attention = capture.attention.of_score(lambda each: capture.of_score(each, number))
         return Evidence(
             self._probe.xp,
-            capture.activations[layer],
+            capture.activations.get(layer),
             gradients,
             self._class_weights(layer) if needs & {"head", "head?"} else None,
             lambda: to_numpy(self._batch),
             self._images() if "images" in needs else None,
             self._scores(score) if "scores" in needs else None,
+            **attention,
         )
 
     def _images(self) -> Any:

@@ -11,9 +11,9 @@ import pkgutil
 from functools import cache
 
 from limelight.errors import MethodError, did_you_mean
-from limelight.methods.declaration import Method, _registry
+from limelight.methods.declaration import OF_ATTENTION, Method, _registry
 
-__all__ = ["Method", "find_method", "list_methods"]
+__all__ = ["OF_ATTENTION", "Method", "find_method", "list_methods"]
 
 
 @cache

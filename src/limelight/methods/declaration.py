@@ -20,10 +20,13 @@ Formula = Callable[..., Any]
 #: is one.
 NEEDS = frozenset(
     {"activations", "gradients", "head", "head?", "inputs", "images", "scores", "rescoring"}
-)
+) | {"attention", "attention_gradients", "block_gradients"}
+
+#: What speaks of the attention of all blocks, and not of a layer.
+OF_ATTENTION = frozenset({"attention", "attention_gradients", "block_gradients"})
 
 #: What only the probe for PyTorch modules can give.
-_TORCH_ONLY: frozenset[str] = frozenset()
+_TORCH_ONLY = OF_ATTENTION
 
 _registry: dict[str, Method] = {}
 
@@ -63,7 +66,13 @@ class Method:
         """The cost class: a forward pass, that and the way back to the layer, or many of them."""
         if "rescoring" in self.needs:
             return "many passes"
-        return "forward + tail" if "gradients" in self.needs else "forward"
+        gradients = {"gradients", "attention_gradients", "block_gradients"}
+        return "forward + tail" if self.needs & gradients else "forward"
+
+    @property
+    def of_attention(self) -> bool:
+        """Whether the map is made of the attention of all blocks, and not of a layer's output."""
+        return bool(self.needs & OF_ATTENTION)
 
     @property
     def frameworks(self) -> tuple[str, ...]:

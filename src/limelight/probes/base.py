@@ -13,6 +13,7 @@ from limelight.errors import (
     ModelError,
     TargetError,
 )
+from limelight.evidence import Tokens
 from limelight.probes.tokens import CHANNELS_FIRST, Layout
 from limelight.scores import Score, directions, top_classes
 
@@ -74,6 +75,8 @@ class Request:
         top: how many of each image's top classes are explained; 0 where the classes are given.
         function: a callable on what the model returns, giving (N,), in place of classes.
         reshape: brings a layer's output to (N, C, *spatial), applied to activations and gradients.
+        attention: what is wanted of the attention of all blocks: "attention", and of its gradients
+            "attention_gradients" and "block_gradients" (see `Evidence`).
     """
 
     layers: tuple[str, ...]
@@ -82,11 +85,45 @@ class Request:
     top: int = 0
     function: Callable[[Any], Any] | None = None
     reshape: Callable[[Any], Any] | None = None
+    attention: frozenset[str] = frozenset()
 
     @property
     def sign(self) -> int:
         """-1 where what speaks against the score is explained, else 1."""
         return -1 if self.scores[0].negative else 1
+
+
+@dataclass(frozen=True)
+class Attention:
+    """The attention of all blocks; what the fields are, `Evidence` says.
+
+    Attributes:
+        maps: of each block (N, heads, T, T), float32.
+        gradients: of each block (N, S · K, heads, T, T), the K classes for each of the S scores in
+            turn; None where not asked for.
+        block_gradients: likewise.
+        tokens: what the T tokens are.
+        name: which blocks these are.
+    """
+
+    maps: Sequence[Any]
+    gradients: Sequence[Any] | None
+    block_gradients: Sequence[Any] | None
+    tokens: Tokens
+    name: str
+
+    def of_score(self, cut: Callable[[Any], Any]) -> dict[str, Any]:
+        """The fields of an `Evidence`; `cut` takes the gradients of its score, (N, K, …)."""
+
+        def each(found: Sequence[Any] | None) -> list[Any] | None:
+            return None if found is None else [cut(gradient) for gradient in found]
+
+        return {
+            "attention": self.maps,
+            "attention_gradients": each(self.gradients),
+            "block_gradients": each(self.block_gradients),
+            "tokens": self.tokens,
+        }
 
 
 @dataclass(frozen=True)
@@ -99,16 +136,21 @@ class Capture:
         activations: by layer, (N, C, *spatial), float32.
         gradients: by layer, (N, S · K, C, *spatial), float32, the K classes for each of the S
             scores in turn; empty where none were asked for. Of a callable (N, 1, C, *spatial).
+        attention: the attention of all blocks, where it was asked for.
     """
 
     scores: Any
     index: Any
     activations: Mapping[str, Any]
     gradients: Mapping[str, Any]
+    attention: Attention | None = None
 
     def gradient(self, layer: str, score: int) -> Any:
         """The gradients (N, K, C, *spatial) at `layer` for the score of that number."""
-        found = self.gradients[layer]
+        return self.of_score(self.gradients[layer], score)
+
+    def of_score(self, found: Any, score: int) -> Any:
+        """Of gradients (N, S · K, …), those for the score of that number, (N, K, …)."""
         if self.index is None:
             return found
         classes = self.index.shape[1]

@@ -20,6 +20,7 @@ from limelight.errors import ImageError, LayerNotFound
 from limelight.probes.base import Capture, Head, Request, Trace, refusal
 from limelight.probes.outputs import scores_of
 from limelight.probes.tokens import CHANNELS_FIRST, Layout
+from limelight.probes.torch_blocks import Transformer, transformer
 from limelight.probes.torch_tail import Tail, evaluating, outside_inference, without_graph
 from limelight.probes.torch_trace import bring, trace
 
@@ -160,6 +161,8 @@ class TorchProbe:
                 if softened is not None:
                     handle = self._modules[softened].register_forward_hook(tail.give_logits)
                     stack.callback(handle.remove)
+                if tail.attention is not None:
+                    stack.enter_context(tail.attention.listening(self._modules))
                 output = self._run(outside_inference(images))
                 return output if request.function is not None else scores_of(output)
 
@@ -168,7 +171,12 @@ class TorchProbe:
                 return request.reshape(output).float()
             return bring(output, self._layout(images, layer, output)).float()
 
-        return Tail.run(run, request, index, len(images), self.xp, channels_first)
+        found = self._transformer(images) if request.attention else None
+        return Tail.run(run, request, index, len(images), self.xp, channels_first, found)
+
+    def _transformer(self, images: Tensor) -> Transformer:
+        with evaluating(self.model):
+            return transformer(self.model, self._modules, self._run, images, self.trace)
 
     def _layout(self, images: Tensor, layer: str, output: Tensor) -> Layout:
         # A run is worth its cost only where the output may be something else than a map.

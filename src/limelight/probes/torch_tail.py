@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,16 +23,24 @@ from limelight.probes.base import (
     check_ran,
     pick,
 )
+from limelight.probes.torch_attention_tape import AttentionTape
+from limelight.probes.torch_blocks import Transformer
 
 
 class Tail:
     """What the target layers returned, and the graph from there to the output."""
 
-    def __init__(self, layers: Sequence[str], differentiate: bool) -> None:
-        self._layers = layers
-        self._differentiate = differentiate
+    def __init__(self, request: Request, transformer: Transformer | None) -> None:
+        self._layers = request.layers
+        self._differentiate = request.gradients
         self._owner = threading.get_ident()
         self._captured: dict[str, Tensor] = {}
+        self._graph_begun = False
+        self.attention: AttentionTape | None = None
+        if transformer is not None:
+            self.attention = AttentionTape(transformer, request, self._leaf)
+        # The layers behind the place where the batch holds the tokens of all blocks.
+        self._behind: set[str] = set()
 
     @classmethod
     def run(
@@ -43,18 +51,20 @@ class Tail:
         batch: int,
         xp: Any,
         channels_first: Callable[[str, Any], Any],
+        transformer: Transformer | None = None,
     ) -> Capture:
         """Run the model through `run`, which passes the layers' outputs to the tail it is given.
 
         ``channels_first(layer, output)`` makes (N, C, *spatial) of what a layer returned.
+        `transformer`: what the model is where its attention is asked for.
         """
-        tail = cls(request.layers, request.gradients)
+        tail = cls(request, transformer)
         with without_graph():
             output = run(tail)
             if tail._cut_short(output):
                 # Some of the model runs under a no_grad of its own, which switched gradients off
                 # again behind the layer. Within a graph from the start, they come back on.
-                tail = cls(request.layers, request.gradients)
+                tail = cls(request, transformer)
                 with torch.enable_grad():
                     output = run(tail)
                     return tail._collect(output, request, index, batch, xp, channels_first)
@@ -76,23 +86,25 @@ class Tail:
         """Keep `output` as what `name` returned; what the model shall go on with is returned."""
         if threading.get_ident() != self._owner or not isinstance(output, Tensor):
             return output
+        if self.attention is not None and self.attention.stacked:
+            self._behind.add(name)
         if not self._differentiate:
             # A following in-place layer would overwrite what was captured.
             self._captured[name] = output.clone()
             return output
-        if not self._captured or not output.requires_grad:  # it depends on no earlier target
-            output = output.detach().requires_grad_()
-            torch.set_grad_enabled(True)
-        self._captured[name] = output
+        self._captured[name] = output = self._leaf(output)
         return output.clone()
 
+    def _leaf(self, output: Tensor) -> Tensor:
+        """`output` as a part of the graph, which begins with it where there is none."""
+        if not self._graph_begun or not output.requires_grad:  # it depends on no earlier target
+            output = output.detach().requires_grad_()
+            torch.set_grad_enabled(True)
+            self._graph_begun = True
+        return output
+
     def _cut_short(self, output: Any) -> bool:
-        return (
-            self._differentiate
-            and bool(self._captured)
-            and isinstance(output, Tensor)
-            and not output.requires_grad
-        )
+        return self._graph_begun and isinstance(output, Tensor) and not output.requires_grad
 
     def _collect(
         self,
@@ -104,7 +116,8 @@ class Tail:
         channels_first: Callable[[str, Any], Any],
     ) -> Capture:
         check_ran(self._layers, self._captured)
-        scores = None
+        outputs = [output] if self.attention is None else self.attention.own_scores(output)
+        output, scores = outputs[-1], None
         targets: list[tuple[Tensor, Tensor | None]]
         if request.function is not None:
             chosen = request.function(output)
@@ -119,23 +132,41 @@ class Tail:
                     index = torch.as_tensor(index, device=scores.device)
                 index, directions = pick(xp, scores, index, request)
             targets = [(logits, directions[:, k]) for k in range(directions.shape[1])]
-        gradients = self._gradients(targets) if self._differentiate else {}
+        leaves: dict[Any, Tensor] = dict(self._captured) if self._differentiate else {}
+        if "attention_gradients" in request.attention and self.attention is not None:
+            leaves |= dict(enumerate(self.attention.maps))
+        gradients = self._gradients(targets, leaves, "block_gradients" in request.attention)
+        attention = None
+        if self.attention is not None:
+            of_maps = [gradients.pop(i) for i in range(len(self.attention.maps)) if i in gradients]
+            attention = self.attention.collect(outputs, xp, index, of_maps or None)
+
+        def brought(name: str, found: Tensor) -> Tensor:
+            return channels_first(name, found[-batch:] if name in self._behind else found)
+
         with torch.no_grad():
             return Capture(
                 scores,
                 index,
-                {n: channels_first(n, self._captured[n].detach()) for n in self._layers},
+                {n: brought(n, self._captured[n].detach()) for n in self._layers},
                 {
-                    name: torch.stack([channels_first(name, each) for each in found], dim=1)
+                    name: torch.stack([brought(name, each) for each in found], dim=1)
                     for name, found in gradients.items()
                 },
+                attention,
             )
 
     def _gradients(
-        self, targets: Sequence[tuple[Tensor, Tensor | None]]
-    ) -> dict[str, list[Tensor]]:
-        leaves = [self._captured[name] for name in self._layers]
-        by_layer: dict[str, list[Tensor]] = {name: [] for name in self._layers}
+        self,
+        targets: Sequence[tuple[Tensor, Tensor | None]],
+        by_key: Mapping[Any, Tensor],
+        keep: bool,
+    ) -> dict[Any, list[Tensor]]:
+        """By key, the gradients of each target; `keep`: the graph is needed again."""
+        if not by_key:
+            return {}
+        leaves = list(by_key.values())
+        gradients: dict[Any, list[Tensor]] = {key: [] for key in by_key}
         for position, (value, direction) in enumerate(targets):
             found: Sequence[Tensor | None] = [None] * len(leaves)
             if value.requires_grad:  # otherwise no path leads from the layers to the output
@@ -143,12 +174,12 @@ class Tail:
                     value,
                     leaves,
                     grad_outputs=direction,
-                    retain_graph=position + 1 < len(targets),
+                    retain_graph=keep or position + 1 < len(targets),
                     allow_unused=True,
                 )
-            for name, leaf, gradient in zip(self._layers, leaves, found, strict=True):
-                by_layer[name].append(torch.zeros_like(leaf) if gradient is None else gradient)
-        return by_layer
+            for key, leaf, gradient in zip(by_key, leaves, found, strict=True):
+                gradients[key].append(torch.zeros_like(leaf) if gradient is None else gradient)
+        return gradients
 
 
 @contextmanager
