@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from examples import miniatures
-from examples.conftest import Run
+from examples.conftest import EXAMPLES, Run
 
 SMALL = {"WEIGHTS": "none", "SIDE": 64, "EPOCHS": 1, "BATCH": 8}
 WAYS = [("folder", "script"), ("tfds", "notebook")]
@@ -73,3 +73,31 @@ def test_stanford_dogs(form: str, kind: str, run_example: Run, tmp_path: Path) -
     assert (tmp_path / "out" / "blocks.png").stat().st_size > 20_000
     table = dict(re.findall(r"^(\S+) +\{'mean-iou': ([\d.]+)", printed, re.MULTILINE))
     assert set(table) == {"gradcam", "layercam", "centre-box", "whole-image"}
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(("name", "kind"), [("CARS196", "cars196"), ("DOGS", "stanford_dogs")])
+def test_as_it_stands(name: str, kind: str, run_example: Run, tmp_path: Path) -> None:
+    """At 224 × 224 in batches of 16, as the example says; two epochs instead of fifteen."""
+    folder = getattr(miniatures, kind)(tmp_path / "data", train=32, test=16)
+    settings = {name: f"{kind}:{folder}", "WEIGHTS": "none", "EPOCHS": 2}
+    printed = run_example(f"{kind}_keras", **settings)
+    assert printed.count("val_accuracy") == 2
+    assert "2/2" in printed, "batches of 16"
+    table = dict(re.findall(r"^(\S+) +\{'mean-iou': ([\d.]+)", printed, re.MULTILINE))
+    assert {"gradcam", "layercam", "centre-box", "whole-image"} <= set(table)
+    if kind == "cars196":
+        assert "CAM (1, 7, 7) at conv5_block3_out" in printed
+        assert "same boxes: True" in printed
+
+
+@pytest.mark.parametrize("script", ["cars196_keras", "stanford_dogs_keras"])
+def test_the_settings_of_the_course(script: str) -> None:
+    """What is left as it is without variables: 224 × 224, batches of 16, 15 epochs, SGD 0.01."""
+    code = (EXAMPLES / f"{script}.py").read_text("utf-8")
+    found = dict(re.findall(r'environ\.get\("(\w+)", "([\w.:]+)"\)', code))
+    assert (found["SIDE"], found["BATCH"], found["EPOCHS"]) == ("224", "16", "15")
+    assert found["WEIGHTS"] == "imagenet"
+    assert "keras.optimizers.SGD(0.01)" in code
+    assert "/ np.float32(255)" in code
+    assert 'preprocess="0-1"' in code
