@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from limelight import data
     from limelight.models import Classifier
 
-Model = Annotated[
-    str,
-    typer.Option(
-        "--model", "-m", help="A .keras or .h5 file, a PyTorch weights file, or a trained folder."
-    ),
-]
+_MODEL = typer.Option(
+    "--model",
+    "-m",
+    help="An id (timm:resnet50, hf:microsoft/resnet-50 …; see `limelight models`), a .keras or .h5 "
+    "file, a PyTorch weights file with --arch, or a trained folder.",
+)
+Model = Annotated[str, _MODEL]
 Arch = Annotated[
     str | None,
     typer.Option(help="What PyTorch weights belong to, e.g. torchvision:resnet50, timm:resnet50."),
@@ -70,12 +71,7 @@ Dataset = Annotated[
 Strict = Annotated[
     bool, typer.Option("--strict", help="Stop at the first broken entry of the annotations.")
 ]
-OptionalModel = Annotated[
-    str | None,
-    typer.Option(
-        "--model", "-m", help="A .keras or .h5 file, a PyTorch weights file, or a trained folder."
-    ),
-]
+OptionalModel = Annotated[str | None, _MODEL]
 EvaluatedMethods = Annotated[
     list[str] | None,
     typer.Option(
@@ -99,6 +95,10 @@ ClassMap = Annotated[
     Path | None,
     typer.Option(
         help="Where the data set's classes are not the model's: a CSV (lines like "
+        "kangaroo,wallaby) or JSON file from its labels or names to the model's."
+    ),
+]
+BatchSize = Annotated[int, typer.Option(min=1, help="Images at a time.")]
 FoundBatchSize = Annotated[
     int | None, typer.Option("--batch-size", min=1, help="Images at a time.  [default: measured]")
 ]
@@ -119,10 +119,6 @@ Gpus = Annotated[
     float | None,
     typer.Option(min=0, help="Of Ray: GPUs a worker, e.g. 0.5; one where there are any."),
 ]
-        "kangaroo,wallaby) or JSON file from its labels or names to the model's."
-    ),
-]
-BatchSize = Annotated[int, typer.Option(min=1, help="Images at a time.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
@@ -130,14 +126,20 @@ _PROBLEMS = 5  # broken entries that are printed
 
 
 def open_model(
-    model: str, arch: str | None, preprocess: str, size: str | None, classes: str | None
+    model: str,
+    arch: str | None,
+    preprocess: str,
+    size: str | None,
+    classes: str | None,
+    weights: bool = True,
 ) -> Classifier:
-    """The classifier that the options describe.
+    """The classifier that the options describe; without `weights` an id's are not fetched.
 
     Raises:
         ModelLoadError: as `limelight.load`, or an option that cannot be read.
     """
     from limelight.models import load
+    from limelight.models.sources import is_id
 
     said: Any = preprocess
     if preprocess.lstrip().startswith("{"):
@@ -145,7 +147,8 @@ def open_model(
             said = json.loads(preprocess)
         except json.JSONDecodeError as error:
             raise ModelLoadError(f"--preprocess is not a JSON object: {error}") from None
-    return load(model, arch, parse_size(size), said, classes)
+    pretrained = weights or not is_id(model) or Path(model).exists()
+    return load(model, arch, parse_size(size), said, classes, pretrained=pretrained)
 
 
 def parse_size(text: str | None) -> int | tuple[int, int] | None:
