@@ -529,6 +529,40 @@ class Parallel(nn.Module):
         return self.inner(images)
 
 
+class Reshaping(nn.Module):
+    """Remembers how many images there were."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = build("timm, no class token").model
+        self.inner.reset_classifier(0, "")
+        self.head = nn.Linear(24 * 9, 3)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.head(self.inner(images).reshape(len(images), -1))
+
+
+def pyramid() -> nn.Module:
+    """Where the first stages attend to fewer tokens than there are."""
+    from timm.models.pvt_v2 import PyramidVisionTransformerV2
+
+    return PyramidVisionTransformerV2(
+        depths=(1, 1, 1, 2), embed_dims=(8, 8, 8, 8), num_heads=(1, 1, 2, 2),
+        mlp_ratios=(1, 1, 1, 1), sr_ratios=(4, 2, 1, 1), num_classes=3,
+    )  # fmt: skip
+
+
+def two_softmaxes() -> nn.Module:
+    """Differential attention: one map less another."""
+    import timm
+    from timm.models.vision_transformer import DiffParallelScalingBlock
+
+    return timm.create_model(
+        "vit_tiny_patch16_224", img_size=48, depth=2, embed_dim=24, num_heads=2, num_classes=3,
+        block_fn=DiffParallelScalingBlock,
+    )  # fmt: skip
+
+
 def swin() -> nn.Module:
     from timm.models.swin_transformer import SwinTransformer
 
@@ -548,6 +582,9 @@ def swin() -> nn.Module:
         ),
         (swin, 32, NAMES, "every patch .* SwinTransformer attends within windows.* gradcam"),
         (Parallel, 48, ["legrad"], "one attention each, in one stack.*transformer-attribution"),
+        (Reshaping, 48, ["legrad"], "as one batch.* cannot take.*transformer-attribution"),
+        (pyramid, 32, NAMES, "every patch .* PyramidVisionTransformerV2 attends.* gradcam"),
+        (two_softmaxes, 48, NAMES, "a layer of this VisionTransformer runs several; gradcam"),
     ],
 )  # fmt: skip
 def test_what_has_no_such_attention_is_told_so(

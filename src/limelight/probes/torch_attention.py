@@ -29,7 +29,7 @@ _multi_head_arguments = inspect.signature(_MULTI_HEAD)
 
 
 class ExplicitAttention(TorchFunctionMode):
-    """Hands every self-attention (N, heads, T, T), after its softmax, to `take`.
+    """Hands every attention (N, heads, T, S) of T > 1 tokens, after its softmax, to `take`.
 
     Args:
         take: what it returns takes the attention's place.
@@ -57,8 +57,7 @@ class ExplicitAttention(TorchFunctionMode):
         return found
 
     def _hand_over(self, weights: Tensor) -> Tensor:
-        square = weights.dim() == 4 and weights.shape[-1] == weights.shape[-2] > 1
-        return self._take(weights) if square else weights
+        return self._take(weights) if weights.dim() == 4 and weights.shape[-2] > 1 else weights
 
     def _fused(self, *args: Any, **kwargs: Any) -> Tensor:
         """`F.scaled_dot_product_attention`."""

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from limelight.errors import MethodError
+from limelight.errors import MethodError, ModelError
 from limelight.probes.base import Attention, Request, pick
 from limelight.probes.torch_attention import ExplicitAttention
 from limelight.probes.torch_blocks import Transformer
@@ -71,9 +71,19 @@ class AttentionTape:
                     hook = self._last if last else self._not_last
                     stack.callback(modules[name].register_forward_hook(hook).remove)
             stack.enter_context(ExplicitAttention(self._take))
-            yield
+            try:
+                yield
+            except ModelError as error:
+                if not self.stacked:
+                    raise
+                raise MethodError(
+                    "legrad scores the tokens of all blocks as one batch, which what follows the "
+                    "last block of this model cannot take; transformer-attribution explains it"
+                ) from error
 
     def _take(self, weights: Tensor) -> Tensor:
+        if weights.shape[-1] != weights.shape[-2]:  # a pooling behind the blocks
+            return weights
         if not self.differentiates:
             self.maps.append(weights.clone())
             return weights
@@ -104,7 +114,8 @@ class AttentionTape:
         """The output for each block, the last of them the model's own."""
         if not self.stacked:
             return [output]
-        if not isinstance(output, Tensor) or len(output) % len(self._outputs):
+        count = sum(len(each) for each in self._outputs)
+        if not isinstance(output, Tensor) or output.shape[:1] != (count,):
             raise MethodError(
                 "legrad needs a model that returns one tensor of class scores; "
                 "transformer-attribution explains any output"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -112,12 +113,21 @@ class _Look:
                 "this method needs the attention maps of a vision transformer, but no layer of "
                 f"this {model} attends from token to token; gradcam explains it without"
             )
-        shapes = {(len(weights), weights.shape[-1]) for weights, _ in self._attention}
-        if len(shapes) > 1 or len(self._attention[0][0]) != 1:
+        # Behind the last block, a pooling may have queries of its own.
+        while len({*self._attention[-1][0].shape[2:]}) > 1 and len(self._attention) > 1:
+            self._attention.pop()
+        shapes = {(len(weights), *weights.shape[2:]) for weights, _ in self._attention}
+        count, rows, columns = next(iter(shapes))
+        if len(shapes) > 1 or count != 1 or rows != columns:
             raise MethodError(
                 "this method needs attention from every patch of the image to every other, in all "
                 f"blocks, but this {model} attends within windows, or at several sizes; gradcam "
                 "explains it without"
+            )
+        if len(self._attention) > 1 and not all(self._own()):
+            raise MethodError(
+                f"this method needs one attention in each block, but a layer of this {model} runs "
+                "several; gradcam explains it without"
             )
 
     def read(self, output: Any) -> list[float]:
@@ -155,14 +165,17 @@ class _Look:
         return Transformer(tokens, len(self._attention), name, blocks)
 
     def _blocks(self, size: int) -> tuple[str, ...]:
-        """Of each attention, the outermost module that no other is in; brothers in one stack."""
-        found = []
-        for i, (_, names) in enumerate(self._attention):
-            others = {n for j, (_, each) in enumerate(self._attention) if j != i for n in each}
-            own = next((name for name in names if name not in others), None)
-            shape = () if own is None else self._shapes.get(own, ())
-            if own is None or len(shape) != 3 or shape[:2] != (1, size):
-                return ()
-            found.append(own)
-        parents = {name.rpartition(".")[0] for name in found}
-        return tuple(found) if len(parents) == 1 else ()
+        """The blocks: brothers in one stack that return all tokens."""
+        own = self._own()
+        parents = {name.rpartition(".")[0] for name in own}
+        shapes = [self._shapes.get(name, ()) for name in own]
+        if len(parents) > 1 or any(len(s) != 3 or s[:2] != (1, size) for s in shapes):
+            return ()
+        return tuple(own)
+
+    def _own(self) -> list[str]:
+        """Of each attention, the outermost module that no other is in; "" where there is none."""
+        times = Counter(name for _, names in self._attention for name in set(names))
+        return [
+            next((name for name in names if times[name] == 1), "") for _, names in self._attention
+        ]
