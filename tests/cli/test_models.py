@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import limelight
 from cli.conftest import Call
 from limelight.models import list_models
 
@@ -37,6 +38,35 @@ def test_ids_by_pattern(call: Run) -> None:
     assert (none.code, none.out) == (0, "") and "no model matches" in none.err
     wrong = call("models", "tim:*")
     assert wrong.code == 2 and "did you mean 'timm'" in wrong.err
+
+
+@pytest.mark.torch
+def test_a_model_of_transformers_is_explained(
+    call: Run, photographs: list[Path], tmp_path: Path
+) -> None:
+    """Its output is no tensor, and its layers keep the names that the user knows."""
+    torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
+    transformers.utils.logging.disable_progress_bar()
+    torch.manual_seed(0)
+    config = transformers.ResNetConfig(
+        embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], id2label={0: "cat", 1: "dog"}
+    )
+    model = transformers.ResNetForImageClassification(config).eval()
+    model.save_pretrained(tmp_path / "model")
+    processor = transformers.ViTImageProcessor(size={"height": 64, "width": 96})
+    processor.save_pretrained(tmp_path / "model")
+
+    classifier = limelight.load(f"hf:{tmp_path / 'model'}")
+    maps = limelight.explain(classifier, photographs)
+    batch, _ = classifier.prepare(photographs)
+    with torch.no_grad():
+        logits = model(torch.from_numpy(batch)).logits
+    torch.testing.assert_close(maps.scores, logits, atol=1e-5, rtol=1e-5)
+    assert maps.names() == [("cat", "dog")[i] for i in logits.argmax(1)]
+    assert maps.layer in dict(model.named_modules()) and maps.values.shape == (3, 8, 12)
+    made = call("explain", photographs[0], "--model", f"hf:{tmp_path / 'model'}", "--json")
+    assert made.code == 0, made.err
+    assert f'"{maps.names()[0]}"' in made.out
 
 
 @pytest.mark.torch

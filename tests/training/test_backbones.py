@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 
 import limelight
 from examples import miniatures
+from limelight.errors import ModelLoadError
 from limelight.training import train_classifier
+from limelight.training.backbones import find_backbone
 
 torch = pytest.importorskip("torch")
 
@@ -204,3 +207,34 @@ def test_nothing_to_make_finer(tmp_path: Path) -> None:
         with pytest.raises(ModelLoadError, match="no convolution with a stride in its last stage"):
             train_classifier(drawn(8), model, fine=True, out=tmp_path / "run", **OPTIONS)
     assert not (tmp_path / "run").exists()
+
+
+class Evil:
+    """Pickled, it makes a file when it is read as code."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return os.system, (f"touch {self.path}",)
+
+
+def test_published_weights_are_read_as_tensors_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They come from the source, as `limelight.load` takes them, where torch.hub keeps them."""
+    models = pytest.importorskip("torchvision").models
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    url = models.SqueezeNet1_1_Weights.DEFAULT.url
+    file = tmp_path / "hub" / "checkpoints" / url.rpartition("/")[2]
+    file.parent.mkdir(parents=True)
+    trained = models.squeezenet1_1()
+    torch.save(trained.state_dict(), file)
+    arch = "torchvision:squeezenet1_1"
+    made = find_backbone(arch, "torch", (64, 64), pretrained=True).make(2)
+    first = next(module for module in made.modules() if isinstance(module, torch.nn.Conv2d))
+    assert torch.equal(first.weight, trained.features[0].weight)
+    torch.save({"x": Evil(tmp_path / "pwned")}, file)
+    with pytest.raises(ModelLoadError, match="would run the code in it, which is not done"):
+        find_backbone(arch, "torch", (64, 64), pretrained=True).make(2)
+    assert not (tmp_path / "pwned").exists()

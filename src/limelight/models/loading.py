@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from limelight.errors import ModelLoadError, did_you_mean
+from limelight.errors import ModelLoadError
 from limelight.models import class_names, conventions, keras_files, side_file, sources, torch_files
 from limelight.models.classifier import Activation, Classifier
+from limelight.models.finding import model_file
 from limelight.models.metadata import Metadata
 from limelight.models.preprocess import Preprocess
 
@@ -77,7 +78,7 @@ def load(
         return _from_source(text, said, pretrained)
     if not pretrained:
         raise ModelLoadError("pretrained=False goes with an id such as 'timm:resnet50'")
-    file = _find(path)
+    file = model_file(path)
     kept = side_file.read(Path(path))
     for key, value in kept.items():
         if said[key] is None and value != _AUTO:
@@ -114,42 +115,6 @@ def _from_source(arch: str, said: dict[str, Any], pretrained: bool) -> Classifie
         torch_files.set_attributes(model, said["attributes"])
     known = source.metadata(name, model)
     return _classifier(model, {**said, "arch": arch}, arch, known)
-
-
-def _find(path: str | os.PathLike[str]) -> Path:
-    """The file that holds the model, or the reason why there is none."""
-    file = Path(path)
-    if file.is_dir():
-        for name in ("model.safetensors", "model.keras"):
-            if (file / name).is_file() and (file / side_file.CONFIG).is_file():
-                return file / name
-        if (file / "saved_model.pb").is_file():
-            raise ModelLoadError(
-                f"{file} is a TensorFlow SavedModel, which Keras 3 cannot load as a model: save "
-                "it with model.save('model.keras')"
-            )
-        raise ModelLoadError(
-            f"{file} is a folder, but not one that Limelight's training made (config.json and "
-            "model.safetensors or model.keras): give the model's file"
-        )
-    if not file.is_file():
-        prefix, colon, _ = os.fspath(path).partition(":")
-        known = sources.sources()
-        hint = did_you_mean(prefix, known) if colon and prefix.isidentifier() else ""
-        if hint:
-            hint = f", and no source of models {prefix!r}{hint}"
-        raise ModelLoadError(f"there is no file {file}{hint}")
-    if file.name.endswith(".weights.h5"):
-        raise ModelLoadError(
-            f"{file} holds weights alone, not a model: save it whole by model.save('model.keras')"
-        )
-    suffixes = (*keras_files.SUFFIXES, *torch_files.SUFFIXES)
-    if file.suffix not in suffixes:
-        raise ModelLoadError(
-            f"{file} is no model file that is known here; expected {', '.join(suffixes)}, or a "
-            "folder that Limelight's training made"
-        )
-    return file
 
 
 def _torch_model(file: Path, said: dict[str, Any]) -> Any:

@@ -98,30 +98,19 @@ def _of_source(arch: str, size: tuple[int, int], pretrained: bool) -> Backbone:
         raise ModelLoadError(f"{arch!r} is no PyTorch model")
     known = source.metadata(name, source.build(name, None))
     preprocess = build(known.preprocess or "imagenet", known.size, None, True)
+    published = source.pretrained if pretrained else None
+    if pretrained and published is None:
+        raise ModelLoadError(f"{source.prefix} has no pretrained weights")
 
     def make(classes: int) -> Any:
         from limelight.models.cam_ready import with_cam_head
 
-        network = source.build(name, None)
-        if pretrained:
-            network.load_state_dict(_pretrained(source.prefix, name))
+        network = published(name) if published is not None else source.build(name, None)
         return with_cam_head(network, classes, arch)
 
     return Backbone(
         arch, "torch", _squashed(preprocess, size), make, _CAM + arch, whole=not pretrained
     )
-
-
-def _pretrained(prefix: str, name: str) -> Any:
-    from limelight.errors import require
-
-    if prefix == "torchvision":
-        models = require("torchvision", "torchvision", "torchvision models").models
-        return models.get_model_weights(name).DEFAULT.get_state_dict(progress=False)
-    if prefix == "timm":
-        timm = require("timm", "timm", "timm models")
-        return timm.create_model(name, pretrained=True).state_dict()
-    raise ModelLoadError(f"{prefix} has no pretrained weights")
 
 
 def _of_keras(model: str, size: tuple[int, int], pretrained: bool) -> Backbone:
