@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
+    from limelight.localization.pixel_runs import Runs
+
 
 def component_boxes(values: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """Boxes of the 8-connected components of a foreground.
@@ -20,19 +22,29 @@ def component_boxes(values: np.ndarray, inside: np.ndarray) -> np.ndarray:
         most pixels first.
     """
     import numpy as np
-    from scipy import ndimage
 
-    labels, count = ndimage.label(inside, np.ones((3, 3), int))
-    if count == 0:
+    from limelight.localization.pixel_runs import components, runs_of
+
+    runs = runs_of(inside)
+    if not len(runs.row):
         return np.zeros((0, 5))
-    index = np.arange(1, count + 1)
-    top = ndimage.maximum(values, labels, index)
-    rows = [
-        (x.start, y.start, x.stop, y.stop, score)
-        for (y, x), score in zip(ndimage.find_objects(labels), top, strict=True)
-    ]
-    pixels = np.bincount(labels.ravel())[1:]
-    return np.array(rows, float)[np.argsort(-pixels, kind="stable")]
+    found = components(runs, diagonal=True)
+    count = len(found.boxes)
+    pixels = np.zeros(count, int)
+    np.add.at(pixels, found.of_run, runs.stop - runs.start)
+    top = np.full(count, -np.inf)
+    np.maximum.at(top, found.of_run, _maxima(values, runs))
+    return np.column_stack([found.boxes, top])[np.argsort(-pixels, kind="stable")]
+
+
+def _maxima(values: np.ndarray, runs: Runs) -> np.ndarray:
+    """The largest value (n,) in each run."""
+    import numpy as np
+
+    ends = np.stack([runs.start, runs.stop], axis=1) + (runs.row * runs.width)[:, None]
+    # Every other piece lies between two runs; the end of the image is no beginning of a piece.
+    flat = np.append(values.ravel(), values.ravel()[-1:])
+    return np.maximum.reduceat(flat, ends.ravel())[::2]
 
 
 def largest_at(values: np.ndarray, cuts: np.ndarray) -> np.ndarray:

@@ -66,6 +66,25 @@ class Components:
         return pairs - runs + found
 
 
+def runs_of(inside: np.ndarray) -> Runs:
+    """The runs of one image; `inside` is (H, W) bool."""
+    import numpy as np
+
+    height, width = inside.shape
+    # An empty pixel behind each row, so that none continues in the next one.
+    padded = np.zeros((height, width + 1), bool)
+    padded[:, :-1] = inside
+    flat = padded.ravel()
+    edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    if flat[0]:
+        edges = np.concatenate([[0], edges])
+    starts, stops = edges[::2], edges[1::2]
+    row = starts // (width + 1)
+    line = row * (width + 1)
+    image = np.zeros(len(row), int)
+    return Runs(image, row, starts - line, stops - line, 1, height, width)
+
+
 def runs_below(rank: np.ndarray, images: int) -> Runs:
     """The runs of the nested images ``rank > i`` for i in 0 to `images` - 1; `rank` is (H, W)."""
     import numpy as np
