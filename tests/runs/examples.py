@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -49,3 +51,14 @@ def dataset(count: int = 12) -> Dataset:
 
 def classifier() -> Classifier:
     return load(networks.torch_model(), size=networks.SIZE, preprocess="-1-1", classes=NAMES)
+
+
+def slowed(classifier: Classifier) -> Classifier:
+    """The same with a preprocessing that takes its time, so that there is some to be killed in."""
+    return replace(classifier, preprocess=replace(classifier.preprocess, function=slowly))
+
+
+def slowly(pixels: np.ndarray) -> np.ndarray:
+    """What the classifier takes, channels first, after a moment."""
+    time.sleep(0.1)
+    return (np.moveaxis(pixels, -1, 0) / 127.5 - 1).astype(np.float32)

@@ -2,69 +2,76 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import random
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from limelight.data import Dataset
 from limelight.models import Classifier
-from limelight.runs import evaluate_methods, open_run, status
-from runs import examples
+from limelight.runs import Run, evaluate_methods, open, run, status
+from runs import examples, processes
 
 pytest.importorskip("pyarrow")
-TESTS = Path(__file__).parents[1]
 IMAGES = 48
-METHODS = ("cam", "gradcam")
-
-# In a process of its own, so that it can be killed; a shard is one batch.
-SCRIPT = f"""
-import sys
-sys.path.insert(0, {str(TESTS)!r})
-from limelight.runs import evaluate_in_folder, job
-from runs import examples
-
-job.shard_size = lambda batch, seconds: batch
-evaluate_in_folder(
-    examples.classifier(), examples.dataset({IMAGES}), {METHODS}, sys.argv[1],
-    batch_size=4, max_box_acc=False,
-)
-"""
 
 
-def start(out: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-c", SCRIPT, str(out)])
-
-
-def parts(out: Path) -> int:
-    return len(list((out / "rows").glob("part-*.parquet")))
-
-
-def killed_after(out: Path, wanted: int) -> None:
-    """Start the run and kill it as soon as so many parts are there."""
-    process = start(out)
-    limit = time.monotonic() + 120
-    while parts(out) < wanted and process.poll() is None and time.monotonic() < limit:
-        time.sleep(0.005)
-    process.kill()
-    process.wait()
+def same(found: Run, whole: Run) -> None:
+    """Every row exactly once, and each of them and its maps as in `whole`."""
+    assert [row.index for row in found] == list(range(len(whole)))
+    assert [row.as_dict() for row in found] == [row.as_dict() for row in whole]
+    for row in whole:
+        for method in whole.methods if row.error is None else ():
+            np.testing.assert_array_equal(
+                found.maps(row.index, method).numpy(), whole.maps(row.index, method).numpy()
+            )
 
 
 def test_killed_twice_and_called_again(classifier: Classifier, tmp_path: Path) -> None:
     out = tmp_path / "run"
     for wanted in (2, 7):
-        killed_after(out, wanted)
+        processes.killed_after(out, IMAGES, wanted)
         state = status(out)
-        assert wanted <= len(state.parts) < IMAGES / 4, "it was not killed in the middle"
-    assert start(out).wait() == 0
-    dataset: Dataset = examples.dataset(IMAGES)
-    whole = evaluate_methods(
-        classifier, dataset, METHODS, batch_size=4, max_box_acc=False
-    ).as_dict()
-    found = open_run(out, dataset).as_dict()
-    assert [row["index"] for row in found["rows"]] == list(range(IMAGES))
-    del whole["settings"], found["settings"]
-    assert found == whole
+        assert wanted <= len(state.parts) < IMAGES / processes.BATCH, "not killed in the middle"
+    assert processes.start(out, IMAGES).wait() == 0
+    dataset = examples.dataset(IMAGES)
+    whole = run(
+        classifier, dataset, processes.METHODS, out=tmp_path / "whole", batch_size=processes.BATCH
+    )
+    same(open(out), whole)
+    memory = evaluate_methods(
+        classifier, dataset, processes.METHODS, target="predicted", batch_size=processes.BATCH
+    )
+    for row, expected in zip(open(out), memory.rows, strict=True):
+        for method in processes.METHODS if row.error is None else ():
+            np.testing.assert_array_equal(row.found[method].box, expected.found[method].box)
+    assert list(out.rglob("*.draft")) == []
+
+
+@pytest.mark.soak
+def test_killed_ten_times_at_random_moments(classifier: Classifier, tmp_path: Path) -> None:
+    images, out, chance = 2000, tmp_path / "run", random.Random(2)
+    start = time.monotonic()
+    whole = run(
+        classifier, examples.dataset(images), processes.METHODS, out=tmp_path / "whole",
+        batch_size=processes.BATCH,
+    )  # fmt: skip
+    takes = time.monotonic() - start
+    killed = 0
+    while killed < 10:
+        process = processes.start(out, images)
+        before = processes.parts(out)
+        limit = time.monotonic() + 120
+        # It begins with what is there: the moment is a random one of the work itself.
+        while processes.parts(out) == before and time.monotonic() < limit:
+            time.sleep(0.01)
+        time.sleep(chance.uniform(0, takes / 12))
+        assert process.poll() is None, "it was done before it could be killed"
+        process.kill()
+        process.wait()
+        killed += 1
+    assert status(out).done < images
+    assert processes.start(out, images).wait() == 0
+    same(open(out), whole)
     assert list(out.rglob("*.draft")) == []

@@ -45,7 +45,14 @@ def holds_images(folder: Path) -> bool:
 def subfolders(folder: Path) -> list[str]:
     """The names of the folders in `folder`, sorted, hidden ones left out."""
     with os.scandir(folder) as entries:
-        return sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
+        return sorted(e.name for e in entries if _is_folder(e) and not e.name.startswith("."))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself is none; whoever opens it is told
+        return False
 
 
 def split_folders(folder: Path) -> list[str]:

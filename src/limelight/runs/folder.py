@@ -153,7 +153,8 @@ class RunFolder:
     def write_text(self, name: str, text: str) -> Path:
         """Write a text file of the run, whole or not at all."""
         with self.writing(self.path / name) as stream:
-            stream.write(text.encode("utf-8"))
+            # a byte of a path that is no UTF-8 becomes \udcXX, which JSON reads back
+            stream.write(text.encode("utf-8", "backslashreplace"))
         return self.path / name
 
     def write_errors(self, errors: list[tuple[int | None, str, str]]) -> None:
@@ -194,7 +195,7 @@ class RunFolder:
 def digest(content: Any) -> str:
     """The SHA-256 of plain values, whatever the order of their keys."""
     text = json.dumps(content, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _plain(content: Any) -> Any:
