@@ -20,7 +20,7 @@ LAYERS = (
     {"explainer"},
     {"maps"},
     {"methods", "localization", "metrics", "draw", "probes", "models", "data"},
-    {"evidence", "frames", "boxes", "arrays", "images", "scores", "targets"},
+    {"evidence", "frames", "boxes", "arrays", "images", "scores", "smoothing", "targets"},
     {"errors", "_version"},
 )
 # What may import a neighbour of its own layer, because it is made of it.
@@ -28,6 +28,8 @@ NEIGHBOURS = {
     ("cli", "report"),
     ("cli", "web"),
     ("metrics", "localization"),
+    ("evidence", "smoothing"),
+    ("smoothing", "arrays"),
     ("targets", "arrays"),
 }
 FRAMEWORKS = {"torch", "torchvision", "keras", "tensorflow", "jax"}

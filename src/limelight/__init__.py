@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from limelight.models import load as load
     from limelight.report import evaluate as evaluate
     from limelight.runs import run as run
+    from limelight.smoothing import Smooth as Smooth
     from limelight.training import train_classifier as train_classifier
 
 # Public name -> the module it lives in. A name that is itself a module is imported as such.
@@ -32,6 +33,7 @@ _PUBLIC = {
     "Frame": "limelight.frames",
     "LimelightError": "limelight.errors",
     "Maps": "limelight.maps",
+    "Smooth": "limelight.smoothing",
     "evaluate": "limelight.report",
     "explain": "limelight.explainer",
     "list_methods": "limelight.methods",

@@ -33,6 +33,10 @@ class LimelightError(Exception):
     """Base of every error that Limelight raises on purpose."""
 
 
+class LimelightWarning(UserWarning):
+    """What a user should know of a result that is not an error."""
+
+
 class ModelError(LimelightError, ValueError):
     """The model, or what it returns, is not what was expected."""
 

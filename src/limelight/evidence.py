@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     import numpy as np
 
+    from limelight.smoothing import Smooth
+
 
 class Rescoring(Protocol):
     """The scores of the classes explained, for inputs or activations that a method has edited.
@@ -78,6 +80,7 @@ class Evidence:
         block_gradients: ∂y_l/∂attention of each block l, (N, heads, T, T), where y_l is what the
             model's head makes of the output of block l in place of the last one's.
         tokens: what the T tokens are.
+        again: the evidence of each variant of the inputs, for the same classes.
     """
 
     xp: Any
@@ -92,6 +95,7 @@ class Evidence:
     attention_gradients: Sequence[Any] | None = None
     block_gradients: Sequence[Any] | None = None
     tokens: Tokens | None = None
+    again: Callable[[Smooth], Sequence[Evidence]] | None = None
 
     def of_class(self, k: int) -> Evidence:
         """What speaks of the k-th of K classes."""

@@ -10,6 +10,7 @@ class, its negation. Functions here take the single output (N, 1) and speak of b
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,11 +28,16 @@ class Score:
             (logit plus log-probability; Cai 2025).
         negative: explain what speaks against the class: the score with its sign turned.
         activation: "softmax" or "sigmoid", the activation that makes probabilities of logits.
+        against: how many of the most similar classes the class is compared with: the mean of
+            their scores, times `gamma`, is taken off its own.
+        gamma: see `against`.
     """
 
     kind: str = "logit"
     negative: bool = False
     activation: str = "softmax"
+    against: int = 0
+    gamma: float = 0.0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -61,6 +67,19 @@ def top_classes(xp: Any, logits: Any, count: int) -> Any:
     return xp.argsort(-logits, axis=-1)[:, :count]
 
 
+def similar_classes(xp: Any, logits: Any, index: Any, count: int) -> Any:
+    """Of each class of `index` (N, K) the `count` others whose logits are closest: (N, K, count).
+
+    Closest first; where there are fewer other classes, all of them. `logits`: (N, classes).
+    """
+    own = one_hot(xp, index, logits)
+    of_class = xp.sum(own * logits[:, None, :], axis=-1, keepdims=True)
+    # A class is closer to itself than any other, also than one of the very same logit.
+    distance = xp.abs(logits[:, None, :] - of_class)
+    distance = xp.where(own > 0, -xp.ones_like(distance), distance)
+    return xp.argsort(distance, axis=-1)[:, :, 1 : count + 1]
+
+
 def one_hot(xp: Any, index: Any, like: Any) -> Any:
     """`index` (N, K) as vectors (N, K, classes) of the type of `like` (N, classes)."""
     # Comparing with a running index needs no device-specific constructor.
@@ -75,6 +94,8 @@ def values(xp: Any, logits: Any, index: Any, score: Score) -> Any:
     """
     if logits.shape[-1] == 1:
         logits, score = both_classes(xp, logits), replace(score, activation="sigmoid")
+    if score.against:
+        return _compared(xp, logits, index, score, values)
     unit = one_hot(xp, index, logits)
     of_class = xp.sum(unit * logits[:, None, :], axis=-1)
     if score.kind == "logit":
@@ -100,12 +121,15 @@ def directions(xp: Any, logits: Any, index: Any, score: Score) -> Any:
 
     Shapes: `logits` (N, classes) → (N, K, classes). With p the probabilities and e_t the unit
     vector of class t: logit e_t; probability p_t (e_t - p) for softmax and p_t (1 - p_t) e_t for
-    sigmoid; rest 2 e_t - p for softmax and (2 - p_t) e_t for sigmoid.
+    sigmoid; rest 2 e_t - p for softmax and (2 - p_t) e_t for sigmoid. Which classes are the similar
+    ones of a comparison is taken as given.
     """
     if logits.shape[-1] == 1:
         both = both_classes(xp, logits)
         found = directions(xp, both, index, replace(score, activation="sigmoid"))
         return found[..., 1:] - found[..., :1]
+    if score.against:
+        return _compared(xp, logits, index, score, directions)
     unit = one_hot(xp, index, logits)
     if score.kind == "logit":
         direction = unit
@@ -117,3 +141,14 @@ def directions(xp: Any, logits: Any, index: Any, score: Score) -> Any:
         else:
             direction = p_t * (unit - p) if score.kind == "probability" else 2 * unit - p
     return -direction if score.negative else direction
+
+
+def _compared(xp: Any, logits: Any, index: Any, score: Score, of: Callable[..., Any]) -> Any:
+    """What `of` (`values` or `directions`) gives for the class, less that of the similar ones."""
+    similar = similar_classes(xp, logits, index, score.against)
+    alone = replace(score, against=0)
+    found = of(xp, logits, index, alone)
+    count = similar.shape[-1]
+    for number in range(count):
+        found = found - score.gamma / count * of(xp, logits, similar[:, :, number], alone)
+    return found

@@ -15,17 +15,18 @@ import numpy as np
 import pytest
 
 from limelight import Explainer, Maps, explain
-from limelight.methods import Method
+from limelight.methods import Method, list_methods
 from oracles import networks
 from oracles.any_model import methods_of_layers
 from oracles.subjects import Subject
 
 SOME = ("conv1", "pool", "norm", networks.LAST)  # one of each kind
 METHODS = methods_of_layers()
+ACROSS = [method.name for method in list_methods() if method.across is not None]
 NAMES = [method.name for method in METHODS]
 ANYWHERE = [method.name for method in METHODS if "head" not in method.needs]
 OF_HEAD = [method.name for method in METHODS if "head" in method.needs]
-OF_GRADIENTS = [method.name for method in METHODS if "gradients" in method.needs]
+OF_GRADIENTS = [method.name for method in METHODS if method.differentiates]
 
 
 def maps_of(model: Any, images: Any, layer: str | None, **options: Any) -> dict[str, np.ndarray]:
@@ -75,6 +76,17 @@ def test_2_a_batch_is_its_images(subject: Subject, layer: str) -> None:
             )
 
 
+def test_2_a_batch_is_its_images_where_layers_make_one_map(subject: Subject) -> None:
+    images = subject.images(3)
+    explainer = Explainer(subject.model, ACROSS, [subject.early, subject.last])
+    whole = explainer(images)
+    singles = [explainer(images[i : i + 1]) for i in range(3)]
+    for name, maps in whole.items():
+        assert (np.abs(maps.numpy()).max((-2, -1)) > 0).all()
+        expected = np.concatenate([single[name].numpy() for single in singles])
+        close(maps.numpy(), expected, 1e-4, name)
+
+
 @pytest.mark.parametrize("score", ["logit", "probability"])
 def test_3_a_constant_on_all_logits_changes_no_gradient_method(
     subject: Subject, score: str
@@ -107,10 +119,30 @@ def reference(inputs: np.ndarray, layer: str, classes: np.ndarray, method: Metho
     """The method on the activations and gradients of the plain float64 network."""
     from limelight.arrays import namespace
     from limelight.evidence import Evidence
+    from limelight.smoothing import Smooth
 
-    a, g, _ = networks.plain_evidence(inputs, layer, classes)
-    rows = networks.weights()["head"][0].T[classes].astype(np.float64)
-    return method(Evidence(namespace(a), a, g, rows, lambda: inputs))
+    def evidence(inputs: np.ndarray) -> Evidence:
+        a, g, _ = networks.plain_evidence(inputs, layer, classes, explained)
+        rows = networks.weights()["head"][0].T[classes].astype(np.float64)
+        return Evidence(namespace(a), a, g, rows, lambda: inputs, again=again)
+
+    def again(smooth: Smooth) -> list[Evidence]:
+        return [evidence(np.asarray(edited)) for edited, _ in smooth.variants(np, inputs)]
+
+    def explained(logits: np.ndarray) -> np.ndarray:
+        """The weights (N, classes) of the logits in what is explained."""
+        found = np.zeros(logits.shape)
+        for row, weights, own in zip(logits, found, classes, strict=True):
+            weights[own] = 1
+            if method.contrast is not None:
+                score = method.explained(None, False, "softmax", {})
+                others = [c for c in range(len(row)) if c != own]
+                others.sort(key=lambda c: abs(row[c] - row[own]))
+                for c in others[: score.against]:
+                    weights[c] -= score.gamma / len(others[: score.against])
+        return found
+
+    return method(evidence(inputs))
 
 
 @pytest.mark.parametrize(

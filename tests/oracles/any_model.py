@@ -1,4 +1,4 @@
-"""The methods that explain a layer of any model; those of attention need a vision transformer."""
+"""The methods that explain one layer of any model; those of attention need a vision transformer."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from limelight.methods import Method, list_methods
 
 
 def methods_of_layers() -> list[Method]:
-    return [method for method in list_methods() if not method.of_attention]
+    return [m for m in list_methods() if not m.of_attention and m.across is None]

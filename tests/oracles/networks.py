@@ -7,6 +7,7 @@ images of 17 × 13; the last feature map is 4 × 3. All sizes differ, so that ax
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -79,17 +80,25 @@ def plain_run(values: Any, after: str | None = None, until: str | None = None) -
 
 
 def plain_evidence(
-    inputs: np.ndarray, layer: str, classes: np.ndarray
+    inputs: np.ndarray,
+    layer: str,
+    classes: np.ndarray,
+    explained: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A, G = ∂(logit of the class)/∂A and the logits, in float64."""
+    """A, G = ∂(logit of the class)/∂A and the logits, in float64.
+
+    `explained`: of the logits (N, classes) the weights (N, classes) of another score, their sum.
+    """
     import torch
 
     activations = plain_run(torch.as_tensor(inputs, dtype=torch.float64), until=layer)
     activations.requires_grad_()
     logits = plain_run(activations, after=layer)
     score = logits[torch.arange(len(classes)), torch.as_tensor(classes)].sum()
+    if explained is not None:
+        score = (torch.as_tensor(explained(logits.detach().numpy())) * logits).sum()
     (gradients,) = torch.autograd.grad(score, activations)
-    return tuple(each.detach().numpy() for each in (activations, gradients, logits))  # type: ignore[return-value]
+    return tuple(each.detach().numpy() for each in (activations, gradients, logits))
 
 
 # -- PyTorch ----------------------------------------------------------------------------------

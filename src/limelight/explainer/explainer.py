@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from limelight.arrays import to_numpy
 from limelight.errors import MethodError, ModelError, TargetError
 from limelight.explainer import facts
-from limelight.explainer.fusion import FUSIONS, fuse_layers
+from limelight.explainer.choice import Choice
+from limelight.explainer.fusion import FUSIONS, fuse_layers, refine_layers
 from limelight.explainer.gathering import Gathering
 from limelight.explainer.inputs import open_images
+from limelight.explainer.smoothed import Smoothed
 from limelight.frames import Frame
 from limelight.maps import Maps, concatenate
 from limelight.methods import OF_ATTENTION, Method, find_method
@@ -18,7 +21,9 @@ from limelight.probes import Capture, Probe, Request, probe_for
 from limelight.probes.base import check_output
 from limelight.probes.choosing import check_grid, choose, resolve
 from limelight.probes.first_norm import watching_first_norm
+from limelight.probes.stages import last_of_stages
 from limelight.scores import Score, both_classes, one_hot, probabilities
+from limelight.smoothing import Smooth
 from limelight.targets.parsing import Target, parse_target
 
 
@@ -33,6 +38,7 @@ def explain(
     batch_size: int = 32,
     negative: bool = False,
     fuse: str | None = None,
+    smooth: str | Smooth | None = None,
     options: Mapping[str, Any] | None = None,
     reshape_transform: Callable[[Any], Any] | None = None,
 ) -> Any:
@@ -43,7 +49,9 @@ def explain(
         images: what the model takes: a preprocessed float batch, torch (N, C, H, W), Keras
             (N, H, W, C) or channels_first. A `Classifier` takes photographs too: paths, PIL
             images, uint8 arrays, one or several.
-        method: a name from `list_methods()`, or several.
+        method: a name from `list_methods()`, or several; "all" for every one that this model and
+            framework allow, "all-gradient" for those among them that need no more than one
+            forward pass and gradients. A warning names those that are left out.
         target: None (each image's own top class), a class index or name, one per image, an
             (N, K) or (1, K) array of them, "top5", or a callable on the model's output returning
             one score per image (N,).
@@ -54,7 +62,9 @@ def explain(
         batch_size: how many images pass through the model at a time.
         negative: explain what speaks against the class.
         fuse: "mean" or "max": one map of several layers, each normalized by its maximum and
-            brought to the finest grid.
+            brought to the finest grid. RefineCAM fuses them in its own way.
+        smooth: "noise", "flips", "flips+scales" or a `limelight.Smooth`: the mean of the maps of
+            variants of each image, for the classes of the image as it is.
         options: a method's options; of several methods, each takes those it knows.
         reshape_transform: brings the layer's output to (N, C, h, w), for models of tokens.
 
@@ -66,7 +76,13 @@ def explain(
         LimelightError: what does not fit, in one sentence; see `limelight.errors`.
     """
     explainer = Explainer(
-        model, method, layer, fuse=fuse, options=options, reshape_transform=reshape_transform
+        model,
+        method,
+        layer,
+        fuse=fuse,
+        smooth=smooth,
+        options=options,
+        reshape_transform=reshape_transform,
     )
     return explainer(images, target=target, score=score, batch_size=batch_size, negative=negative)
 
@@ -85,6 +101,7 @@ class Explainer:
         layer: Any = None,
         *,
         fuse: str | None = None,
+        smooth: str | Smooth | None = None,
         options: Mapping[str, Any] | None = None,
         reshape_transform: Callable[[Any], Any] | None = None,
     ) -> None:
@@ -92,21 +109,20 @@ class Explainer:
 
         self.classifier = model if isinstance(model, Classifier) else None
         self.probe: Probe = probe_for(model.model if isinstance(model, Classifier) else model)
-        self._many_methods = not isinstance(method, str)
-        self.methods = [
-            find_method(name) for name in ([method] if isinstance(method, str) else method)
-        ]
-        for each in self.methods:
-            _check_framework(each, self.probe.framework)
+        self._choice = Choice(method, self.probe)
+        self.methods = self._choice.methods
         self._many_layers = isinstance(layer, list | tuple)
         self._asked = list(layer) if self._many_layers else [layer]
         if not self.methods or not self._asked:
             raise MethodError("an empty list of methods or layers leaves nothing to explain")
+        if layer is not None and len(self._asked) < 2:
+            self._choice.leave_out_several()
         if fuse is not None and fuse not in FUSIONS:
             raise MethodError(
                 f"fuse={fuse!r} is not a fusion; choose {' or '.join(map(repr, FUSIONS))}"
             )
         self.fuse = fuse
+        self.smooth = None if smooth is None else Smooth.of(smooth)
         self.reshape_transform = reshape_transform
         self._options = _share_options(self.methods, options or {})
 
@@ -126,40 +142,43 @@ class Explainer:
         """Maps of `images`; arguments, result and errors as for `explain`."""
         given = open_images(images, self.classifier, self.probe)
         wanted = parse_target(target, len(given), self._name_to_index)
-        if wanted.function is not None and any("head" in method.needs for method in self.methods):
-            raise TargetError(
-                "cam is made of a class's weights; it cannot explain a callable target"
-            )
+        choice = self._choice.of_a_call()
+        if wanted.function is not None:
+            choice.leave_out_of_classes()
         parts: dict[tuple[str, str], list[Maps]] = {}
         for start, stop in given.batches(batch_size):
             batch, frames = given.part(start, stop)
             layers = self._layers(batch)
+            several = self._several(layers, batch)
             scores = self._scores(score, negative, self._activation(batch))
             request = Request(
-                layers=tuple(dict.fromkeys(layers)) if self._layered else (),
-                gradients=any("gradients" in method.needs for method in self.methods),
+                layers=tuple(dict.fromkeys((*layers, *several))) if self._layered else (),
+                gradients=any(method.differentiates for method in choice.methods),
                 scores=tuple(dict.fromkeys(scores.values())),
                 top=wanted.top,
                 function=wanted.function,
                 reshape=self.reshape_transform,
                 attention=frozenset().union(
-                    *(method.needs & OF_ATTENTION for method in self.methods)
+                    *(method.needs & OF_ATTENTION for method in choice.methods)
                 ),
             )
             with watching_first_norm(self.probe.model if given.prepared else None) as shift:
-                capture = self.probe.capture(batch, request, wanted.part(start, stop))
+                request, capture = self._capture(choice, batch, request, wanted.part(start, stop))
             shown = facts.of_input(self.probe, batch, self.classifier) if given.prepared else {}
             if shift:
                 shown["shift"] = shift[0]
             self._check(capture, wanted, request, start, stop)
-            gathering = Gathering(self.probe, batch, request, capture, self.methods)
-            for key, values in self._values(gathering, layers, scores).items():
+            gathering = Gathering(self.probe, batch, request, capture, choice.methods, batch_size)
+            for key, values in self._values(choice, gathering, layers, several, scores).items():
                 also = self._gradient(key, request, capture, scores)
                 maps = self._maps(
                     key, values, capture, wanted, scores[key[0]], frames, shown | also
                 )
                 parts.setdefault(key, []).append(maps)
-        return self._arranged({key: concatenate(maps) for key, maps in parts.items()})
+        choice.say_what_is_left_out()
+        return self._arranged(
+            choice, {key: concatenate(maps) for key, maps in parts.items() if choice.has(key[0])}
+        )
 
     # -- before the run -----------------------------------------------------------------------
 
@@ -181,6 +200,14 @@ class Explainer:
             return ("attention",)
         return tuple(self._layer(layer, batch) for layer in self._asked)
 
+    def _several(self, layers: tuple[str, ...], batch: Any) -> tuple[str, ...]:
+        """The layers of the methods that make one map of several; () where there are none."""
+        if not any(method.across for method in self.methods):
+            return ()
+        if self._asked != [None]:
+            return layers
+        return tuple(last_of_stages(self.probe.trace(batch)))
+
     def _layer(self, layer: Any, batch: Any) -> str:
         if layer is None:
             return choose(self.probe.trace(batch))
@@ -201,6 +228,20 @@ class Explainer:
             for method in self.methods
         }
 
+    def _capture(
+        self, choice: Choice, batch: Any, request: Request, index: Any
+    ) -> tuple[Request, Capture]:
+        try:
+            return request, self.probe.capture(batch, request, index)
+        except MethodError as error:
+            if not request.attention or not self._layered:
+                raise
+            for method in list(choice.methods):
+                if method.of_attention:
+                    choice.leave_out(method, str(error))
+            request = replace(request, attention=frozenset())
+            return request, self.probe.capture(batch, request, index)
+
     # -- after the run ------------------------------------------------------------------------
 
     def _check(
@@ -214,17 +255,29 @@ class Explainer:
             check_grid(layer, tuple(capture.activations[layer].shape), request.reshape is not None)
 
     def _values(
-        self, gathering: Gathering, layers: Sequence[str], scores: Mapping[str, Score]
+        self,
+        choice: Choice,
+        gathering: Gathering,
+        layers: Sequence[str],
+        several: Sequence[str],
+        scores: Mapping[str, Score],
     ) -> dict[tuple[str, str], Any]:
         """By method and layer, the maps (N, K, h, w)."""
+        source = gathering if self.smooth is None else Smoothed(gathering, self.smooth)
         found: dict[tuple[str, str], Any] = {}
-        for method in self.methods:
+        for method in list(choice.methods):
             options = self._options[method.name]
-            by_layer = {
-                layer: gathering.maps(method, layer, scores[method.name], options)
-                for layer in layers
-            }
-            if self.fuse is not None:
+            try:
+                by_layer = {
+                    layer: source.maps(method, layer, scores[method.name], options)
+                    for layer in (several if method.across else layers)
+                }
+            except MethodError as error:
+                choice.leave_out(method, str(error))
+                continue
+            if method.across is not None:
+                by_layer = {"+".join(by_layer): refine_layers(by_layer, method.across)}
+            elif self.fuse is not None:
                 by_layer = {"+".join(by_layer): fuse_layers(by_layer, method, self.fuse)}
             found |= {(method.name, layer): values for layer, values in by_layer.items()}
         return found
@@ -277,13 +330,14 @@ class Explainer:
             facts=shown,
         )
 
-    def _arranged(self, found: Mapping[tuple[str, str], Maps]) -> Any:
+    def _arranged(self, choice: Choice, found: Mapping[tuple[str, str], Maps]) -> Any:
         by_method: dict[str, Any] = {}
         for (method, layer), maps in found.items():
             by_method.setdefault(method, {})[layer] = maps
-        if not self._many_layers or self.fuse is not None:
-            by_method = {method: next(iter(each.values())) for method, each in by_method.items()}
-        return by_method if self._many_methods else next(iter(by_method.values()))
+        for each in choice.methods:
+            if not self._many_layers or self.fuse is not None or each.across is not None:
+                by_method[each.name] = next(iter(by_method[each.name].values()))
+        return by_method if choice.many else next(iter(by_method.values()))
 
 
 def _share_options(
@@ -297,15 +351,6 @@ def _share_options(
         method.name: {o: value for o, value in options.items() if o in method.options}
         for method in methods
     }
-
-
-def _check_framework(method: Method, framework: str) -> None:
-    """Raise `MethodError` where `method` does not run on models of `framework`."""
-    if framework not in method.frameworks:
-        raise MethodError(
-            f"{method.name} runs on {' and '.join(method.frameworks)} models only, and this is a "
-            f"{framework} model; gradcam runs on both"
-        )
 
 
 def _check_finite(xp: Any, scores: Any, start: int) -> None:

@@ -9,6 +9,7 @@ from limelight.arrays import like, namespace
 from limelight.frames import Frame
 from limelight.localization import normalize
 from limelight.methods import Method
+from limelight.methods.declaration import Formula
 
 FUSIONS = ("mean", "max")
 
@@ -42,3 +43,17 @@ def fuse_layers(maps: Mapping[str, Any], method: Method, how: str) -> Any:
         else:
             fused = fused + each if how == "mean" else xp.maximum(fused, each)
     return fused / len(values) if how == "mean" else fused
+
+
+def refine_layers(maps: Mapping[str, Any], across: Formula) -> Any:
+    """One map of maps (N, K, h, w) of several layers, by a method's own formula.
+
+    Of layers with a grid of one size, the later one is the deeper.
+    """
+    later_first = list(maps.values())[::-1]
+    deepest_first = sorted(later_first, key=lambda each: int(each.shape[-2] * each.shape[-1]))
+    n, k = deepest_first[0].shape[:2]
+    xp = namespace(deepest_first[0])
+    flat = [xp.reshape(each, (n * k, *each.shape[2:])) for each in deepest_first]
+    found = across(xp, flat)
+    return xp.reshape(found, (n, k, *found.shape[1:]))

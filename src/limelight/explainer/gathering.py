@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, TypeAlias
 
 from limelight.arrays import to_numpy
 from limelight.errors import MethodError
@@ -12,6 +14,16 @@ from limelight.explainer.heads import find_head
 from limelight.methods import Method
 from limelight.probes import Capture, Probe, Request
 from limelight.scores import Score, directions, values
+from limelight.smoothing import Smooth
+
+#: What a run on variants of the inputs gathers, and what brings the maps of each variant back.
+Run: TypeAlias = "tuple[Gathering, list[Callable[[Any], Any]]]"
+
+
+def parts(stacked: Any, count: int) -> list[Any]:
+    """The `count` batches that were stacked into one along the first axis."""
+    size = stacked.shape[0] // count
+    return [stacked[number * size : (number + 1) * size] for number in range(count)]
 
 
 class Gathering:
@@ -23,6 +35,7 @@ class Gathering:
         request: what the run was asked for.
         capture: what it brought back.
         methods: the methods that will ask.
+        batch_size: how many images pass through the model at a time.
     """
 
     def __init__(
@@ -32,15 +45,21 @@ class Gathering:
         request: Request,
         capture: Capture,
         methods: Sequence[Method],
+        batch_size: int = 32,
     ) -> None:
         self._probe, self._batch = probe, batch
         self._request, self._capture = request, capture
+        self._methods, self._batch_size = methods, batch_size
         self._needs = set[str]().union(*(method.needs for method in methods))
+        self._no_head: MethodError | None = None
+        self._runs: dict[Smooth, list[Run]] = {}
         self._known: dict[tuple[str, Score], tuple[Evidence, list[Evidence]]] = {}
 
     def maps(self, method: Method, layer: str, score: Score, options: Mapping[str, Any]) -> Any:
         """The maps (N, K, *spatial) of `method` at `layer`."""
         together, by_class = self._at(layer, score)
+        if "head" in method.needs and self._no_head is not None:
+            raise self._no_head
         if method.rescores:
             return method(together, **options)
         return self._probe.xp.stack([method(each, **options) for each in by_class], axis=1)
@@ -51,8 +70,54 @@ class Gathering:
             together = self._evidence(layer, score)
             index = self._capture.index
             classes = range(1 if index is None else index.shape[1])
-            self._known[layer, score] = together, [together.of_class(k) for k in classes]
+            self._known[layer, score] = (
+                together,
+                [
+                    replace(together.of_class(k), again=partial(self._again, layer, score, k))
+                    for k in classes
+                ],
+            )
         return self._known[layer, score]
+
+    def _again(self, layer: str, score: Score, k: int, smooth: Smooth) -> list[Evidence]:
+        """The activations and gradients of each variant, for the k-th class."""
+        found = []
+        for run, backs in self.again(smooth):
+            each = run._at(layer, score)[1][k]
+            activations, gradients = (
+                parts(array, len(backs)) for array in (each.activations, each.gradients)
+            )
+            found += [Evidence(each.xp, a, g) for a, g in zip(activations, gradients, strict=True)]
+        return found
+
+    def again(self, smooth: Smooth) -> list[Run]:
+        """The runs on the variants of the inputs, as many stacked into one as fit into a batch.
+
+        The classes explained are those of the inputs as they are.
+        """
+        if smooth not in self._runs:
+            variants = list(smooth.variants(self._probe.xp, self._images()))
+            fit = max(self._batch_size // len(self._batch), 1)
+            if self._request.function is not None:
+                fit = 1  # a callable may know of the very images of the batch
+            self._runs[smooth] = [
+                self._run(variants[first : first + fit]) for first in range(0, len(variants), fit)
+            ]
+        return self._runs[smooth]
+
+    def _run(self, variants: Sequence[tuple[Any, Callable[[Any], Any]]]) -> Run:
+        xp, index = self._probe.xp, self._capture.index
+        batch = xp.concat([images for images, _ in variants], axis=0)
+        if self._probe.channels_last:
+            batch = xp.permute_dims(batch, (0, 2, 3, 1))
+        if index is not None:
+            import numpy as np
+
+            index = np.concatenate([to_numpy(index)] * len(variants))
+        request = replace(self._request, top=0)
+        capture = self._probe.capture(batch, request, index)
+        run = Gathering(self._probe, batch, request, capture, self._methods, self._batch_size)
+        return run, [back for _, back in variants]
 
     def _evidence(self, layer: str, score: Score) -> Evidence:
         capture, needs = self._capture, self._needs
@@ -86,7 +151,7 @@ class Gathering:
     def _class_weights(self, layer: str) -> Any:
         """The weights (N, K, C) that the head gives to the layer's channels for each class.
 
-        None where the model has no such head there and every method does without.
+        None where the model has no such head there.
         """
         xp, capture = self._probe.xp, self._capture
         activations, scores = capture.activations[layer], capture.scores
@@ -95,9 +160,8 @@ class Gathering:
         candidates = self._probe.heads(int(scores.shape[-1]), int(activations.shape[1]))
         try:
             head = find_head(xp, candidates, activations, scores, layer)
-        except MethodError:
-            if "head" in self._needs:
-                raise
+        except MethodError as error:
+            self._no_head = error
             return None
         classes = directions(xp, scores, capture.index, Score())
         # Where the channels are the classes, the class's channel is the map.

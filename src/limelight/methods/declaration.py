@@ -20,7 +20,7 @@ Formula = Callable[..., Any]
 #: is one.
 NEEDS = frozenset(
     {"activations", "gradients", "head", "head?", "inputs", "images", "scores", "rescoring"}
-) | {"attention", "attention_gradients", "block_gradients"}
+) | {"attention", "attention_gradients", "block_gradients", "again"}
 
 #: What speaks of the attention of all blocks, and not of a layer.
 OF_ATTENTION = frozenset({"attention", "attention_gradients", "block_gradients"})
@@ -48,6 +48,8 @@ class Method:
         default_score: what is explained where the user names no score.
         contrast: ``contrast(score, **options)``: the score to explain in place of `score`; None
             takes it as it is.
+        across: ``across(xp, maps)``: one map of the formula's maps (N, *spatial) at several layers,
+            the deepest first; None where the method explains each layer by itself.
     """
 
     name: str
@@ -60,12 +62,15 @@ class Method:
     options: Mapping[str, Any] = field(default_factory=dict)
     default_score: str = "logit"
     contrast: Callable[..., Score] | None = None
+    across: Formula | None = None
 
     @property
     def cost(self) -> str:
         """The cost class: a forward pass, that and the way back to the layer, or many of them."""
         if "rescoring" in self.needs:
             return "many passes"
+        if "again" in self.needs:
+            return "several passes"
         gradients = {"gradients", "attention_gradients", "block_gradients"}
         return "forward + tail" if self.needs & gradients else "forward"
 
@@ -73,6 +78,11 @@ class Method:
     def of_attention(self) -> bool:
         """Whether the map is made of the attention of all blocks, and not of a layer's output."""
         return bool(self.needs & OF_ATTENTION)
+
+    @property
+    def differentiates(self) -> bool:
+        """Whether gradients at the layer are wanted of a run."""
+        return bool(self.needs & {"gradients", "again"})
 
     @property
     def frameworks(self) -> tuple[str, ...]:
@@ -128,6 +138,7 @@ def method(
     early: Formula | None = None,
     default_score: str = "logit",
     contrast: Callable[..., Score] | None = None,
+    across: Formula | None = None,
 ) -> Callable[[Formula], Formula]:
     """Declare the decorated formula as a method; its keyword arguments become options."""
     unknown = needs - NEEDS
@@ -153,6 +164,7 @@ def method(
             options,
             default_score,
             contrast,
+            across,
         )
         return formula
 

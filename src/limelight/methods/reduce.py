@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from limelight.arrays import like
+from limelight.frames import Frame
+
 
 def relu(xp: Any, values: Any) -> Any:
     """max(values, 0), elementwise."""
@@ -64,3 +67,16 @@ def toward_mean(xp: Any, map: Any, values: Any) -> Any:
     agreement = xp.sum(map * mean, axis=-1, keepdims=True)
     signed = xp.where(agreement < 0, -map, map)
     return xp.reshape(signed, (values.shape[0], *values.shape[2:]))
+
+
+def divide_by_maximum(xp: Any, map: Any) -> Any:
+    """ReLU of `map` (N, *spatial), divided by each one's maximum; 0 where nothing is positive."""
+    flat = relu(xp, xp.reshape(map, (map.shape[0], -1)))
+    top = xp.max(flat, axis=-1, keepdims=True)
+    return xp.reshape(flat / xp.where(top > 0, top, xp.ones_like(top)), map.shape)
+
+
+def resize(xp: Any, map: Any, grid: tuple[int, int]) -> Any:
+    """`map` (…, h, w) on the `grid` (h, w), by half-pixel bilinear interpolation."""
+    rows, columns, _ = Frame.identity(grid).resampling((int(map.shape[-2]), int(map.shape[-1])))
+    return xp.matmul(xp.matmul(like(rows, map), map), like(columns.T.copy(), map))

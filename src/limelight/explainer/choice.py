@@ -1,0 +1,104 @@
+"""Which methods a call runs: those that are named, or all that the model allows."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Sequence
+
+from limelight.errors import LimelightWarning, MethodError, TargetError
+from limelight.methods import Method, find_method, list_methods
+from limelight.probes import Probe
+
+#: What "all-gradient" may ask for: all of it comes from one forward pass and one tail.
+_ONE_PASS = frozenset({"activations", "gradients", "head", "head?", "inputs", "images", "scores"})
+
+
+class Choice:
+    """The methods of a call.
+
+    A method that was named must run, or its error is raised; one that only belongs to "all" or
+    "all-gradient" is left out, and `say_what_is_left_out` says so once.
+
+    Attributes:
+        methods: those that run; shrinks where the model turns out not to allow one.
+        many: whether several were asked for, so that the result is a dict.
+    """
+
+    def __init__(self, asked: str | Sequence[str], probe: Probe) -> None:
+        names = [asked] if isinstance(asked, str) else list(asked)
+        self.many = not isinstance(asked, str) or asked in GROUPS
+        self.methods: list[Method] = []
+        self._named: set[str] = {name for name in names if name not in GROUPS}
+        self._reasons: dict[str, str] = {}
+        for name in names:
+            group = GROUPS[name]() if name in GROUPS else [find_method(name)]
+            self.methods += [each for each in group if each not in self.methods]
+        for method in list(self.methods):
+            if probe.framework not in method.frameworks:
+                self.leave_out(
+                    method,
+                    f"{method.name} runs on {' and '.join(method.frameworks)} models only, and "
+                    f"this is a {probe.framework} model; gradcam runs on both",
+                )
+
+    def of_a_call(self) -> Choice:
+        """A copy, for what one call finds out concerns that call only."""
+        made = copy.copy(self)
+        made.methods, made._reasons = list(self.methods), dict(self._reasons)
+        return made
+
+    def has(self, name: str) -> bool:
+        """Whether the method `name` still runs."""
+        return any(method.name == name for method in self.methods)
+
+    def leave_out(self, method: Method, reason: str) -> None:
+        """Go on without `method`.
+
+        Raises:
+            MethodError: it was asked for by name.
+        """
+        if method.name in self._named:
+            raise MethodError(reason)
+        self._reasons[method.name] = reason
+        self.methods.remove(method)
+
+    def leave_out_several(self) -> None:
+        """Go on without the methods that make one map of several layers."""
+        for method in list(self.methods):
+            if method.across is not None:
+                self.leave_out(
+                    method,
+                    f"{method.name} makes one map of several layers, and one was given; give "
+                    "layer=[…] with two or more, or none to have them chosen",
+                )
+
+    def leave_out_of_classes(self) -> None:
+        """Go on without the methods that speak of classes, where a callable is explained."""
+        for method in list(self.methods):
+            if "head" in method.needs:
+                what = "is made of a class's weights"
+            elif method.contrast is not None:
+                what = "compares a class with others"
+            else:
+                continue
+            reason = f"{method.name} {what}; it cannot explain a callable target"
+            if method.name in self._named:
+                raise TargetError(reason)
+            self.leave_out(method, reason)
+
+    def say_what_is_left_out(self) -> None:
+        """Warn, once, of the methods of a group that did not run."""
+        if self._reasons:
+            reasons = "; ".join(self._reasons.values())
+            warnings.warn(
+                f"left out: {', '.join(self._reasons)} ({reasons})", LimelightWarning, stacklevel=3
+            )
+
+
+def _all_gradient() -> list[Method]:
+    return [method for method in list_methods() if method.needs <= _ONE_PASS]
+
+
+#: Groups of methods, by what users type.
+GROUPS = {"all": list_methods, "all-gradient": _all_gradient}

@@ -1,0 +1,45 @@
+"""Maps from gradients that are averaged over noisy inputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from limelight.evidence import Evidence
+from limelight.methods.declaration import method
+from limelight.methods.reduce import over_positions, relu, weigh_channels
+from limelight.smoothing import Smooth
+
+
+@method(
+    "smoothgradcam++",
+    title="Smooth Grad-CAM++",
+    paper="Omeiza et al. 2019",
+    needs={"activations", "again"},
+)
+def smooth_gradcam_plus_plus(
+    e: Evidence, *, samples: int = 4, sigma: float = 0.3, seed: int = 0
+) -> Any:
+    """M = ReLU Σ_c w_c A_c, w_c = Σ_ij α ReLU(G1), α = G2 / (2 G2 + (Σ_ab A_ab) G3).
+
+    G1, G2 and G3 are G, G² and G³, each averaged over `samples` copies of the input with Gaussian
+    noise of `sigma` in the units of the model's input, drawn from `seed`; A is that of the input
+    without noise. α is 0 where its denominator is.
+
+    Source: Omeiza et al., "Smooth Grad-CAM++: An Enhanced Inference Level Visualization Technique
+    for Deep Convolutional Neural Network Models", arXiv 1908.01224, eq. 8 to 10.
+    """
+    assert e.again is not None  # declared above
+    xp = e.xp
+    noisy = e.again(Smooth("noise", samples, sigma, seed))
+    gradients = [over_positions(xp, each.gradients) for each in noisy]
+    # α with the gradients' size s divided out of G2 and G3, so that neither underflows.
+    size = xp.max(xp.stack([xp.abs(each) for each in gradients]), axis=(0, 2, 3))[:, None, None]
+    unit = xp.where(size > 0, size, xp.ones_like(size))
+    total = xp.sum(over_positions(xp, e.activations), axis=-1, keepdims=True)
+    first, second, third = (
+        sum((each / unit) ** power for each in gradients) / len(gradients) for power in (1, 2, 3)
+    )
+    denominator = 2 * second + total * unit * third
+    safe = xp.where(denominator == 0, float("inf") * xp.ones_like(denominator), denominator)
+    weights = xp.sum(second / safe * relu(xp, first * unit), axis=-1)
+    return relu(xp, weigh_channels(xp, weights, e.activations))
