@@ -259,7 +259,7 @@ def _unnormalized(case: Case) -> str | None:
     return None
 
 
-@_finding("the wrong channel order", "input", "turn the channels round, images[:, ::-1]")
+@_finding("the wrong channel order", "input", "turn the channels round")
 def _channel_order(case: Case) -> str | None:
     """A float batch has values that its channel's mean and deviation make of no photograph, and
     that are right with red and blue exchanged. Told only where the preprocessing differs between
