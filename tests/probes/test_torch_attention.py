@@ -396,6 +396,48 @@ def test_another_thread_runs_the_model_as_it_is(kind: str) -> None:
         assert torch.equal(found[name].values, expected[name].values)
 
 
+def test_two_threads_explain_the_same_model() -> None:
+    """Both are in the middle of their run at the same time."""
+    vit = build("timm")
+    expected = {count: explain(vit.model, vit.images(count), NAMES) for count in (1, 3)}
+    meeting = threading.Barrier(2, timeout=30)
+    found: dict[int, Any] = {}
+
+    def meet(*args: Any) -> None:
+        meeting.wait()
+
+    handles = [block.register_forward_hook(meet) for block in vit.model.blocks]
+    threads = [
+        threading.Thread(
+            target=lambda n=count: found.update({n: explain(vit.model, vit.images(n), NAMES)})
+        )
+        for count in expected
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for handle in handles:
+        handle.remove()
+    for count, by_name in expected.items():
+        for name, maps in by_name.items():
+            assert torch.equal(found[count][name].values, maps.values)
+
+
+def test_a_layer_that_is_named_changes_nothing() -> None:
+    """All blocks are explained; several layers give the same map, also where they are fused."""
+    vit = shared("timm")
+    expected = explain(vit.model, vit.images(2), NAMES)
+    named = explain(vit.model, vit.images(2), NAMES, layer="blocks.1")
+    fused = explain(vit.model, vit.images(2), NAMES, layer=["blocks.0", "blocks.1"], fuse="mean")
+    for name, maps in expected.items():
+        assert torch.equal(named[name].values, maps.values)
+        assert named[name].layer == maps.layer == "blocks.0 to blocks.2"
+        close(fused[name].values, maps.normalized())
+    with pytest.raises(LimelightError, match=r"no layer 'blocks\.9'"):
+        explain(vit.model, vit.images(2), NAMES, layer="blocks.9")
+
+
 def test_everything_comes_from_one_forward_pass() -> None:
     """Beside the images that are looked at once to know the model."""
     vit = build("timm")

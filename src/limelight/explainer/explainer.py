@@ -57,6 +57,7 @@ def explain(
             one score per image (N,).
         layer: None (chosen, and named in the result), a path ("layer4.1.conv2",
             "resnet50/conv5_block3_out") or its unambiguous end, the layer object, or several.
+            The methods of attention take all blocks of a vision transformer, whatever the layer.
         score: "logit", "probability" or "rest"; None takes the method's own, which is the logit
             unless its description says otherwise.
         batch_size: how many images pass through the model at a time.
