@@ -273,19 +273,20 @@ def test_a_list_gives_what_each_method_gives_alone(vit: VisionTransformer) -> No
     inside = next(path for path in paths if path.startswith(names[blocks[-1]]))
     stack = names[blocks[0]].rpartition(".")[0]
     behind = (path for path in paths if not path.startswith(stack) and path != "fc_norm")
-    norm = next(behind, inside)
-    together = explain(vit.model, images, [*NAMES, "hirescam"], layer=[inside, norm])
+    layers = list(dict.fromkeys([inside, names[blocks[-1]], next(behind, inside)]))
+    together = explain(vit.model, images, [*NAMES, "layercam", "fem"], layer=layers)
     for name in NAMES:
         alone = explain(vit.model, images, name)
-        assert isinstance(alone.values, Tensor)
-        for layer in (inside, norm):
+        for layer in layers:
             close(together[name][layer].values, alone.values)
-    for layer in (inside, norm):
-        alone = explain(vit.model, images, "hirescam", layer=layer)
-        if float(alone.values.abs().max()) > 0:  # behind the last block patches may not be read
-            close(together["hirescam"][layer].values, alone.values)
-        else:
-            assert float(together["hirescam"][layer].values.abs().max()) == 0
+    for layer in layers:
+        alone = explain(vit.model, images, ["layercam", "fem"], layer=layer)
+        assert float(alone["fem"].values.abs().max()) > 0
+        for name, maps in alone.items():  # LayerCAM is zero where nobody reads the patches
+            if float(maps.values.abs().max()) > 0:
+                close(together[name][layer].values, maps.values)
+            else:
+                assert float(together[name][layer].values.abs().max()) == 0
 
 
 @pytest.mark.parametrize("kind", ["torchvision", "timm", "transformers"])
