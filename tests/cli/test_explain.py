@@ -291,3 +291,52 @@ def test_interrupted_is_said_in_a_word(
     result = call("explain", photographs[0], "-m", weights)
     assert result.code == 130
     assert result.err.splitlines()[-1] == "limelight: interrupted"
+
+
+@pytest.mark.keras
+def test_a_keras_file_and_a_photograph_are_enough(call: Run, data: Path, tmp_path: Path) -> None:
+    photo, model = data / "photos" / "both.png", data / "models" / "mobilenet_v2.keras"
+    result = call("explain", photo, "--model", model)
+    assert result.code == 0
+    (line,) = result.out.splitlines()  # no note: nothing is wrong with the map
+    assert "bull mastiff (243)" in line and "gradcam at out_relu" in line
+    assert "assumed from the model's name" in result.err
+    folder = tmp_path / "limelight-maps"
+    assert {path.name for path in folder.iterdir()} == {
+        "both.gradcam.png", "both.gradcam.npz", "both.json",
+    }  # fmt: skip
+    (found,) = json.loads((folder / "both.json").read_text())["results"]
+    assert found["diagnosis"] is None
+    dog, cat = (75, 10, 165, 118), (45, 120, 205, 222)
+    x0, y0, x1, y1 = found["box"]
+    x, y = (x0 + x1) / 2, (y0 + y1) / 2
+    assert dog[0] < x < dog[2] and dog[1] < y < dog[3] and y < cat[1]
+    difference = pixels_of(found["overlay"]) - pixels_of(str(photo))[..., :3]
+    rows, columns = np.indices(difference.shape[:2])
+    redder = np.clip(difference[..., 0] - difference[..., 2], 0, None)
+    middle = (redder * columns).sum() / redder.sum(), (redder * rows).sum() / redder.sum()
+    assert dog[0] < middle[0] < dog[2] and dog[1] < middle[1] < dog[3], "red over the dog"
+
+
+@pytest.mark.keras
+def test_both_classes_of_one_output_and_the_note(
+    call: Run, photographs: list[Path], tmp_path: Path
+) -> None:
+    keras = pytest.importorskip("keras")
+    features = keras.layers.Conv2D(1, 4, 4, kernel_initializer="ones", name="features")
+    ending = [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(1, "sigmoid")]
+    model = keras.Sequential([keras.Input((32, 32, 3)), features, *ending])
+    model.layers[-1].set_weights([np.array([[0.01]], np.float32), np.array([0.0], np.float32)])
+    model.save(tmp_path / "binary.keras")
+    (tmp_path / "names.txt").write_text("empty\nfull\n")
+    options = ["-m", tmp_path / "binary.keras", "--preprocess", "0-255", "--json"]
+    options += ["--classes", tmp_path / "names.txt", photographs[0]]
+    (row,) = call("explain", *options, "-t", "1,0").json
+    full, empty = row["results"]
+    assert (full["class"], full["name"], empty["class"], empty["name"]) == (1, "full", 0, "empty")
+    assert full["score"] == pytest.approx(-empty["score"]) and full["score"] > 20
+    assert full["diagnosis"] is None and "nothing at this layer speaks" in empty["diagnosis"]
+    (row,) = call("explain", *options, "--score", "probability").json
+    assert "p = 1.000 and the score is a probability" in row["results"][0]["diagnosis"]
+    said = call("explain", *(o for o in options if o != "--json"), "--score", "probability").out
+    assert "  note: p = 1.000 and the score is a probability, so the gradient vanished" in said
