@@ -456,6 +456,23 @@ def test_everything_comes_from_one_forward_pass() -> None:
     assert count == 3
 
 
+def test_that_there_is_no_attention_is_found_out_once() -> None:
+    model = networks.torch_model()
+    images, count = torch.as_tensor(networks.images(2)), 0
+
+    def add(module: nn.Module, args: Any) -> None:
+        nonlocal count
+        count += len(args[0])
+
+    handle = model.register_forward_pre_hook(add)
+    for _ in range(3):
+        for name in NAMES:
+            with pytest.raises(MethodError, match="no layer"):
+                explain(model, images, name)
+    handle.remove()
+    assert count == 1
+
+
 def test_nothing_is_differentiated_for_rollout() -> None:
     vit = build("timm")
     explain(vit.model, vit.images(1), "rollout")

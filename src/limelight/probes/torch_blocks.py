@@ -39,7 +39,7 @@ class Transformer:
 
 
 # As long as the model lives and has the same modules.
-_known: weakref.WeakKeyDictionary[nn.Module, tuple[Any, dict[Any, Transformer]]] = (
+_known: weakref.WeakKeyDictionary[nn.Module, tuple[Any, dict[Any, Transformer | MethodError]]] = (
     weakref.WeakKeyDictionary()
 )
 
@@ -63,19 +63,35 @@ def transformer(
         _known[model] = (current, found)
     shape = tuple(images.shape[1:])
     if shape not in found:
-        look = _Look()
-        with ExitStack() as stack:
-            for name, module in modules.items():
-                stack.callback(module.register_forward_pre_hook(look.enter(name)).remove)
-                stack.callback(module.register_forward_hook(look.leave(name)).remove)
-            stack.enter_context(torch.inference_mode(False))
-            stack.enter_context(torch.enable_grad())
-            with ExplicitAttention(look.attend):
-                output = run(images[:1].detach().clone())
-            look.check(type(model).__name__)
-            read = look.read(output)
-        found[shape] = look.result(read, trace(images), type(model).__name__)
-    return found[shape]
+        try:
+            found[shape] = _look(modules, run, images, trace, type(model).__name__)
+        except MethodError as error:  # which costs a run only once too
+            found[shape] = error.with_traceback(None)
+    seen = found[shape]
+    if isinstance(seen, MethodError):
+        raise MethodError(str(seen))
+    return seen
+
+
+def _look(
+    modules: Mapping[str, nn.Module],
+    run: Callable[[Tensor], Any],
+    images: Tensor,
+    trace: Callable[[Tensor], Trace],
+    model: str,
+) -> Transformer:
+    look = _Look()
+    with ExitStack() as stack:
+        for name, module in modules.items():
+            stack.callback(module.register_forward_pre_hook(look.enter(name)).remove)
+            stack.callback(module.register_forward_hook(look.leave(name)).remove)
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        with ExplicitAttention(look.attend):
+            output = run(images[:1].detach().clone())
+        look.check(model)
+        read = look.read(output)
+    return look.result(read, trace(images), model)
 
 
 class _Look:
