@@ -16,7 +16,7 @@ import torch.nn.functional as F  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
 from limelight import Explainer, explain  # noqa: E402
-from limelight.errors import LimelightError, MethodError  # noqa: E402
+from limelight.errors import LimelightError, LimelightWarning, MethodError  # noqa: E402
 from limelight.methods import list_methods  # noqa: E402
 from limelight.probes import Request, probe_for  # noqa: E402
 from limelight.probes.base import Attention, Capture  # noqa: E402
@@ -657,6 +657,32 @@ def test_what_has_no_such_attention_is_told_so(
             explain(model, images, name)
     others = [name for name in NAMES if name not in names]
     assert list(explain(model, images, others)) == others if others else True
+
+
+@pytest.mark.parametrize(
+    ("make", "layers", "left"),
+    [
+        (networks.torch_model, ["conv2", "relu3"], []),
+        (lambda: shared("timm").model, ["blocks.0", "blocks.1"], NAMES),
+        (
+            Parallel,
+            ["inner.blocks.0", "inner.blocks.1"],
+            [name for name in NAMES if name != "legrad"],
+        ),
+    ],
+    ids=["no attention", "blocks", "side by side"],
+)
+def test_all_are_those_that_the_model_allows(make: Any, layers: list[str], left: list[str]) -> None:
+    model = make().eval()
+    side = (17, 13) if make is networks.torch_model else (48, 48 if make is Parallel else 64)
+    images = torch.randn(1, 3, *side, generator=torch.Generator().manual_seed(0))
+    with pytest.warns(LimelightWarning, match="left out"):
+        found = explain(model, images, "all", layer=layers)
+    assert [name for name in found if name in NAMES] == left
+    for name in left:
+        alone = explain(model, images, name)
+        for layer in layers:
+            close(found[name][layer].values, alone.values)
 
 
 @pytest.mark.keras

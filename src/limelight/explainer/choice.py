@@ -90,7 +90,7 @@ class Choice:
     def say_what_is_left_out(self) -> None:
         """Warn, once, of the methods of a group that did not run."""
         if self._reasons:
-            reasons = "; ".join(self._reasons.values())
+            reasons = "; ".join(dict.fromkeys(self._reasons.values()))
             warnings.warn(
                 f"left out: {', '.join(self._reasons)} ({reasons})", LimelightWarning, stacklevel=3
             )

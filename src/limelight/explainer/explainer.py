@@ -159,9 +159,7 @@ class Explainer:
                 top=wanted.top,
                 function=wanted.function,
                 reshape=self.reshape_transform,
-                attention=frozenset().union(
-                    *(method.needs & OF_ATTENTION for method in choice.methods)
-                ),
+                attention=_of_attention(choice.methods),
             )
             with watching_first_norm(self.probe.model if given.prepared else None) as shift:
                 request, capture = self._capture(choice, batch, request, wanted.part(start, stop))
@@ -232,16 +230,17 @@ class Explainer:
     def _capture(
         self, choice: Choice, batch: Any, request: Request, index: Any
     ) -> tuple[Request, Capture]:
-        try:
-            return request, self.probe.capture(batch, request, index)
-        except MethodError as error:
-            if not request.attention or not self._layered:
-                raise
-            for method in list(choice.methods):
-                if method.of_attention:
+        while True:
+            try:
+                return request, self.probe.capture(batch, request, index)
+            except MethodError as error:
+                if not request.attention or not self._layered:
+                    raise
+                # A model may be built so that it is LeGrad alone that cannot run.
+                of_blocks = [each for each in choice.methods if "block_gradients" in each.needs]
+                for method in of_blocks or [m for m in choice.methods if m.of_attention]:
                     choice.leave_out(method, str(error))
-            request = replace(request, attention=frozenset())
-            return request, self.probe.capture(batch, request, index)
+                request = replace(request, attention=_of_attention(choice.methods))
 
     # -- after the run ------------------------------------------------------------------------
 
@@ -308,6 +307,8 @@ class Explainer:
         layer = key[1]
         if capture.attention is not None and find_method(key[0]).of_attention:
             layer = capture.attention.name
+        if "full_gradients" in find_method(key[0]).needs:
+            layer = "every bias"
         if index is not None:
             p = probabilities(xp, capture.scores, score.activation)
             probability = xp.sum(one_hot(xp, index, p) * p[:, None, :], axis=-1)
@@ -339,6 +340,11 @@ class Explainer:
             if not self._many_layers or self.fuse is not None or each.across is not None:
                 by_method[each.name] = next(iter(by_method[each.name].values()))
         return by_method if choice.many else next(iter(by_method.values()))
+
+
+def _of_attention(methods: Sequence[Method]) -> frozenset[str]:
+    """What `methods` need of the attention of all blocks."""
+    return frozenset[str]().union(*(method.needs & OF_ATTENTION for method in methods))
 
 
 def _share_options(
