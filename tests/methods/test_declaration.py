@@ -11,7 +11,7 @@ import pytest
 import limelight
 from limelight.errors import MethodError
 from limelight.evidence import Evidence
-from limelight.methods import find_method, list_methods
+from limelight.methods import OF_GRAPH, find_method, list_methods
 from limelight.methods.declaration import NEEDS, Method, method
 
 METHODS = list_methods()
@@ -44,12 +44,15 @@ def test_a_declaration_says_what_its_formula_does(each: Method) -> None:
         "attention_gradients": "e.attention_gradients",
         "block_gradients": "e.block_gradients",
     }.items():
-        if "base" not in each.options:  # there the base does what is needed
+        if "base" not in each.options and "guided" not in each.needs:  # made of another method
             assert (need in each.needs) == (attribute in source), need
     assert each.cost in ("forward", "forward + tail", "several passes", "many passes")
     gradients = any("gradients" in need for need in each.needs)
-    assert (each.cost == "forward + tail") == (gradients and not each.rescores)
-    assert each.frameworks == (("torch",) if each.of_attention else ("torch", "keras"))
+    assert (each.cost == "forward + tail") == (
+        gradients and not each.rescores and not each.needs & OF_GRAPH
+    )
+    torch_only = each.of_attention or each.needs & OF_GRAPH
+    assert each.frameworks == (("torch",) if torch_only else ("torch", "keras"))
 
 
 @pytest.mark.parametrize("each", METHODS, ids=lambda each: each.name)

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from limelight.arrays import to_numpy
 from limelight.errors import MethodError
 from limelight.evidence import Evidence
 from limelight.explainer.heads import find_head
-from limelight.methods import Method
+from limelight.methods import OF_GRAPH, Method
 from limelight.probes import Capture, Probe, Request
 from limelight.scores import Score, directions, values
 from limelight.smoothing import Smooth
+
+if TYPE_CHECKING:
+    from limelight.probes.base import GraphProbe
 
 #: What a run on variants of the inputs gathers, and what brings the maps of each variant back.
 Run: TypeAlias = "tuple[Gathering, list[Callable[[Any], Any]]]"
@@ -137,7 +140,17 @@ class Gathering:
             self._images() if "images" in needs else None,
             self._scores(score) if "scores" in needs else None,
             **attention,
+            **self._of_graph(layer, score),
         )
+
+    def _of_graph(self, layer: str, score: Score) -> dict[str, Any]:
+        probe = cast("GraphProbe", self._probe)  # no other runs a method that needs it
+        return {
+            need: probe.of_graph(
+                need, self._batch, self._request, self._capture.index, layer, score
+            )
+            for need in OF_GRAPH & self._needs
+        }
 
     def _images(self) -> Any:
         if not self._probe.channels_last:

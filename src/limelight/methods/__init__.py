@@ -11,9 +11,9 @@ import pkgutil
 from functools import cache
 
 from limelight.errors import MethodError, did_you_mean
-from limelight.methods.declaration import OF_ATTENTION, Method, _registry
+from limelight.methods.declaration import OF_ATTENTION, OF_GRAPH, Method, _registry
 
-__all__ = ["OF_ATTENTION", "Method", "find_method", "list_methods"]
+__all__ = ["OF_ATTENTION", "OF_GRAPH", "Method", "find_method", "list_methods"]
 
 
 @cache

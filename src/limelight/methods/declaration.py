@@ -16,17 +16,24 @@ from limelight.scores import Score
 
 Formula = Callable[..., Any]
 
+#: What takes a run of its own through the graph of the whole model.
+OF_GRAPH = frozenset({"curvature", "guided", "full_gradients"})
+
 #: What a method can ask for; the probe collects no more than what is asked. "head?": where there
 #: is one.
-NEEDS = frozenset(
-    {"activations", "gradients", "head", "head?", "inputs", "images", "scores", "rescoring"}
-) | {"attention", "attention_gradients", "block_gradients", "again"}
+NEEDS = (
+    frozenset(
+        {"activations", "gradients", "head", "head?", "inputs", "images", "scores", "rescoring"}
+    )
+    | {"attention", "attention_gradients", "block_gradients", "again"}
+    | OF_GRAPH
+)
 
 #: What speaks of the attention of all blocks, and not of a layer.
 OF_ATTENTION = frozenset({"attention", "attention_gradients", "block_gradients"})
 
 #: What only the probe for PyTorch modules can give.
-_TORCH_ONLY = OF_ATTENTION
+_TORCH_ONLY = OF_ATTENTION | OF_GRAPH
 
 _registry: dict[str, Method] = {}
 
@@ -69,7 +76,7 @@ class Method:
         """The cost class: a forward pass, that and the way back to the layer, or many of them."""
         if "rescoring" in self.needs:
             return "many passes"
-        if "again" in self.needs:
+        if self.needs & {"again", *OF_GRAPH}:
             return "several passes"
         gradients = {"gradients", "attention_gradients", "block_gradients"}
         return "forward + tail" if self.needs & gradients else "forward"

@@ -200,6 +200,15 @@ class Probe(Protocol):
         """One forward pass, and the tail's backward where gradients are asked for."""
 
 
+class GraphProbe(Probe, Protocol):
+    """A probe that gives what takes a run of its own through the graph of the whole model."""
+
+    def of_graph(
+        self, need: str, images: Any, request: Request, index: Any, layer: str, score: Score
+    ) -> Any:
+        """The "curvature", "guided" or "full_gradients" of an `Evidence`, with an axis for K."""
+
+
 def pick(xp: Any, logits: Any, index: Any, request: Request) -> tuple[Any, Any]:
     """The classes to explain (N, K), and the directions (N, S · K, classes) of their S scores."""
     if request.top:

@@ -21,8 +21,16 @@ from limelight.probes.base import Capture, Head, Request, Trace, refusal
 from limelight.probes.outputs import scores_of
 from limelight.probes.tokens import CHANNELS_FIRST, Layout
 from limelight.probes.torch_blocks import Transformer, transformer
+from limelight.probes.torch_graph import (
+    along_activations,
+    explained,
+    full_gradients,
+    guided_gradients,
+    taken_off,
+)
 from limelight.probes.torch_tail import Tail, evaluating, outside_inference, without_graph
 from limelight.probes.torch_trace import bring, trace
+from limelight.scores import Score
 
 _ACTIVATIONS: dict[type[nn.Module], str] = {
     nn.Softmax: "softmax",
@@ -167,12 +175,41 @@ class TorchProbe:
                 return output if request.function is not None else scores_of(output)
 
         def channels_first(layer: str, output: Tensor) -> Tensor:
-            if request.reshape is not None:
-                return request.reshape(output).float()
-            return bring(output, self._layout(images, layer, output)).float()
+            return self._first(images, layer, output, request)
 
         found = self._transformer(images) if request.attention else None
         return Tail.run(run, request, index, len(images), self.xp, channels_first, found)
+
+    def of_graph(
+        self, need: str, images: Tensor, request: Request, index: Any, layer: str, score: Score
+    ) -> Any:
+        softened = None
+        if request.function is None and self.activation(images) is not None:
+            softened = self.trace(images).last
+
+        def run(batch: Tensor) -> Any:
+            with evaluating(self.model), ExitStack() as stack:
+                if softened is not None:
+                    stack.enter_context(taken_off(self._modules[softened]))
+                output = self._run(outside_inference(batch))
+                return output if request.function is not None else scores_of(output)
+
+        def score_of(output: Any) -> list[Tensor]:
+            return explained(output, request, index, score, self.xp)
+
+        if need == "guided":
+            return torch.stack(guided_gradients(run, images, score_of), dim=1).float()
+        if need == "full_gradients":
+            by_class = full_gradients(run, images, self._modules, score_of)
+            return [torch.stack(terms, dim=1).float() for terms in zip(*by_class, strict=True)]
+        found = along_activations(run, images, (layer, self._modules[layer]), score_of)
+        return torch.stack([self._first(images, layer, each, request) for each in found], dim=1)
+
+    def _first(self, images: Tensor, layer: str, output: Tensor, request: Request) -> Tensor:
+        """What `layer` returned as float32 (N, C, *spatial)."""
+        if request.reshape is not None:
+            return request.reshape(output).float()
+        return bring(output, self._layout(images, layer, output)).float()
 
     def _transformer(self, images: Tensor) -> Transformer:
         with evaluating(self.model):
