@@ -215,3 +215,5 @@ def test_a_shard_takes_at_most_a_minute() -> None:
     assert shards.shard_size(32, 4) == 32 * 15
     assert shards.shard_size(32, 61) == 32
     assert shards.shard_size(8, 59) == 8
+    assert shards.shard_size(32, 0.01) == 4096  # memory is flat however quick the model is
+    assert shards.shard_size(5000, 0.01) == 5000

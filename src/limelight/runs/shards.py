@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 SECONDS = 60.0
 """The most work that is lost where a run is killed."""
+MOST = 4096
+"""Images, whose rows are in memory until they are written."""
 
 
 @dataclass(frozen=True)
@@ -73,4 +75,4 @@ def plan(images: int, first: int, size: int) -> Iterator[Shard]:
 
 def shard_size(batch: int, seconds: float) -> int:
     """So many whole batches as take a minute, where one of `batch` images took `seconds`."""
-    return batch * max(1, int(SECONDS / max(seconds, 1e-6)))
+    return batch * max(1, min(int(SECONDS / max(seconds, 1e-6)), MOST // batch))
