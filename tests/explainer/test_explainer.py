@@ -264,6 +264,14 @@ def test_an_explainer_is_the_function_again(small: Subject) -> None:
     assert limelight.Explainer is Explainer and limelight.explain is explain
 
 
+def test_what_speaks_against_a_class_in_cam(small: Subject) -> None:
+    options: dict[str, Any] = {"layer": "relu3", "target": [[1, 2]]}
+    found = explain(small.model, small.images(2), "cam", **options)
+    against = explain(small.model, small.images(2), "cam", negative=True, **options)
+    assert np.abs(found.numpy()).max() > 0.1
+    np.testing.assert_allclose(against.numpy(), -found.numpy(), atol=1e-6)
+
+
 def test_a_model_of_one_output(framework: str) -> None:
     """Its probability is a sigmoid; class 1 is the output, class 0 its negation."""
     images, shift = networks.images(3), 0.18  # of the bias, so that both classes win somewhere

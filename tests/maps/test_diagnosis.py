@@ -239,6 +239,29 @@ def test_a_bare_model_whose_first_batchnorm_is_far_from_home() -> None:
     assert not any(hooks), "it has taken its hook away"
 
 
+def test_the_first_batchnorm_of_a_real_model(data: Path) -> None:
+    """ResNet-20 learned on CIFAR-10, normalized: right for photographs, far from 0 to 255."""
+    from PIL import Image
+
+    file = data / "models" / "resnet20_cifar10_legacy_pickle.th"
+    kept = torch.load(file, weights_only=True, map_location="cpu")["state_dict"]
+    convolution, norm = torch.nn.Conv2d(3, 16, 3, 1, 1, bias=False), torch.nn.BatchNorm2d(16)
+    convolution.weight.data = kept["module.conv1.weight"].cpu()
+    norm.running_mean = kept["module.bn1.running_mean"].cpu()
+    norm.running_var = kept["module.bn1.running_var"].cpu()
+    tail = [torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(16, 10)]
+    model = torch.nn.Sequential(convolution, norm, torch.nn.ReLU(), *tail).eval()
+    files = sorted((data / "ilsvrc_val").glob("*.JPEG"))[::5]
+    pictures = [Image.open(file).convert("RGB").resize((32, 32)) for file in files]
+    pixels = torch.as_tensor(np.stack([np.asarray(each) for each in pictures])).float()
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    for images, wrong in (((pixels / 255 - mean) / std, False), (pixels, True)):
+        given = images.permute(0, 3, 1, 2)
+        found = limelight.explain(model, given, "hirescam", layer="2", batch_size=64)
+        told = ["first BatchNorm" in (words or "") for words in found.diagnosis]
+        assert told == [wrong] * len(files)
+
+
 def test_what_is_found_is_kept_and_cut_with_the_maps(tmp_path: Path) -> None:
     images = torch.cat([batch(), 255 * batch(), 3 * batch() - 1])
     found = limelight.explain(classifier("imagenet"), images, layer="unused", batch_size=2)

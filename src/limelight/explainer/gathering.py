@@ -135,7 +135,7 @@ class Gathering:
             self._probe.xp,
             capture.activations.get(layer),
             gradients,
-            self._class_weights(layer) if needs & {"head", "head?"} else None,
+            self._class_weights(layer, score) if needs & {"head", "head?"} else None,
             lambda: to_numpy(self._batch),
             self._images() if "images" in needs else None,
             self._scores(score) if "scores" in needs else None,
@@ -161,7 +161,7 @@ class Gathering:
         capture = self._capture
         return values(self._probe.xp, capture.scores, capture.index, score)
 
-    def _class_weights(self, layer: str) -> Any:
+    def _class_weights(self, layer: str, score: Score) -> Any:
         """The weights (N, K, C) that the head gives to the layer's channels for each class.
 
         None where the model has no such head there.
@@ -176,6 +176,7 @@ class Gathering:
         except MethodError as error:
             self._no_head = error
             return None
-        classes = directions(xp, scores, capture.index, Score())
+        logit = Score(negative=score.negative)  # whatever is explained, the row is of the logit
+        classes = directions(xp, scores, capture.index, logit)
         # Where the channels are the classes, the class's channel is the map.
         return classes if head is None else xp.matmul(classes, head.weight)
