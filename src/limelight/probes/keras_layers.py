@@ -18,9 +18,12 @@ _SOFTENING = {
 
 
 def paths(layer: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every layer inside `layer` with its path, "outer/inner"; equal paths are numbered."""
+    """Every layer inside `layer` with its path, "outer/inner"; equal paths are numbered.
+
+    In a functional model, so are the operations between layers, such as the sum of a residual.
+    """
     taken: dict[str, int] = {}
-    for sub in _sublayers(layer):
+    for sub in _operations(layer):
         times = taken[sub.name] = taken.get(sub.name, 0) + 1
         path = prefix + (sub.name if times == 1 else f"{sub.name}#{times}")
         yield path, sub
@@ -33,7 +36,8 @@ def is_channels_last(layers: Iterable[Any]) -> bool:
     The first layer with weights and a layout tells; a Flatten or a pooling that was left at the
     default says nothing about the arrays that the model takes.
     """
-    kept = [layer for layer in layers if hasattr(layer, "data_format")]
+    kept = [layer for layer in layers if isinstance(layer, keras.Layer)]
+    kept = [layer for layer in kept if hasattr(layer, "data_format")]
     first = next((layer for layer in kept if layer.weights), kept[0] if kept else None)
     layout = keras.config.image_data_format() if first is None else first.data_format
     return layout == "channels_last"
@@ -41,7 +45,8 @@ def is_channels_last(layers: Iterable[Any]) -> bool:
 
 def input_channels(layers: Iterable[Any]) -> int | None:
     """The channels that the first convolution takes; None where there is none."""
-    kernels = (getattr(layer, "kernel", None) for layer in layers if layer.built)
+    built = (layer for layer in layers if isinstance(layer, keras.Layer) and layer.built)
+    kernels = (getattr(layer, "kernel", None) for layer in built)
     return next((k.shape[2] for k in kernels if k is not None and len(k.shape) == 4), None)
 
 
@@ -62,6 +67,14 @@ def softening(operation: Any) -> str | None:
     activation = getattr(operation, "activation", None)
     name = type(operation).__name__ if activation is None else getattr(activation, "__name__", "")
     return _SOFTENING.get(name)
+
+
+def _operations(layer: Any) -> list[Any]:
+    """The layers directly inside `layer`, and, where it is a graph of them, what is between."""
+    if not isinstance(layer, keras.Layer):
+        return []
+    graph = layer if isinstance(layer, keras.Model) else None
+    return list(getattr(graph, "operations", None) or _sublayers(layer))
 
 
 def _sublayers(layer: Any) -> list[Any]:
