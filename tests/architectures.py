@@ -286,7 +286,7 @@ KERAS: tuple[Architecture, ...] = (
     Architecture("keras:MobileNetV3Small", (64, 64), "activation_17", (2, 2), _MAP, _PLAIN),
     Architecture("keras:EfficientNetB0", (64, 64), "top_activation", (2, 2), _MAP),
     Architecture("keras:EfficientNetV2B0", (64, 64), "top_activation", (2, 2), _MAP, _PLAIN),
-    Architecture("keras:Xception", (107, 139), "block14_sepconv2_act", (3, 4), _MAP),
+    Architecture("keras:Xception", (75, 107), "block14_sepconv2_act", (3, 4), _MAP),
     Architecture("keras:InceptionV3", (107, 139), "mixed10", (2, 3), "the branches together"),
     Architecture("keras:ConvNeXtTiny", (64, 64), "add_17", (2, 2), _SUM, _PLAIN),
 )

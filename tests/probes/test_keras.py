@@ -96,8 +96,11 @@ def mean(values: Any) -> Any:
             lambda a: a,
             r"output has the shape \(.*, 15, 11, 4\).*\(N, classes\).*target=<a callable",
         ),
-        (lambda a: {"logits": mean(a)}, "output is a dict"),
-        (lambda a: (mean(a), a), "output is a tuple"),
+        (
+            lambda a: {"maps": a, "pooled": mean(a)},
+            r"a dict of 'maps', 'pooled'.*not known: give target=lambda output: output\['maps'\]",
+        ),
+        (lambda a: (a, mean(a)), r"output has the shape \(.*, 15, 11, 4\)"),
         (lambda a: mean(a) * float("nan"), "not a number.*image 0, 1, 2"),
         (lambda a: mean(a)[:2], r"output has the shape \(2, 4\)"),
     ],

@@ -12,13 +12,14 @@ from limelight.explainer import facts
 from limelight.explainer.choice import Choice
 from limelight.explainer.fusion import FUSIONS, fuse_layers, refine_layers
 from limelight.explainer.gathering import Gathering
-from limelight.explainer.inputs import open_images
+from limelight.explainer.inputs import Images, open_images
 from limelight.explainer.smoothed import Smoothed
 from limelight.frames import Frame
 from limelight.maps import Maps, concatenate
 from limelight.methods import OF_ATTENTION, Method, find_method
 from limelight.probes import Capture, Probe, Request, probe_for
 from limelight.probes.base import check_output
+from limelight.probes.beside import beside
 from limelight.probes.choosing import check_grid, choose, resolve
 from limelight.probes.first_norm import watching_first_norm
 from limelight.probes.stages import last_of_stages
@@ -41,6 +42,7 @@ def explain(
     smooth: str | Smooth | None = None,
     options: Mapping[str, Any] | None = None,
     reshape_transform: Callable[[Any], Any] | None = None,
+    inputs: Any = None,
 ) -> Any:
     """Maps of what `model` looked at in `images`, from one forward pass.
 
@@ -67,7 +69,11 @@ def explain(
         smooth: "noise", "flips", "flips+scales" or a `limelight.Smooth`: the mean of the maps of
             variants of each image, for the classes of the image as it is.
         options: a method's options; of several methods, each takes those it knows.
-        reshape_transform: brings the layer's output to (N, C, h, w), for models of tokens.
+        reshape_transform: brings the layer's output to (N, C, h, w), where its layout is not found
+            by itself.
+        inputs: what the model is given beside the images: a tuple of what follows them, or a dict
+            by name. Arrays have one row per image, anything else is passed as it is. The maps are
+            of the images.
 
     Returns:
         `Maps`. For several methods a dict by method, for several layers a dict by layer (methods
@@ -85,7 +91,9 @@ def explain(
         options=options,
         reshape_transform=reshape_transform,
     )
-    return explainer(images, target=target, score=score, batch_size=batch_size, negative=negative)
+    return explainer(
+        images, target=target, score=score, batch_size=batch_size, negative=negative, inputs=inputs
+    )
 
 
 class Explainer:
@@ -139,9 +147,16 @@ class Explainer:
         score: str | None = None,
         batch_size: int = 32,
         negative: bool = False,
+        inputs: Any = None,
     ) -> Any:
         """Maps of `images`; arguments, result and errors as for `explain`."""
         given = open_images(images, self.classifier, self.probe)
+        with beside(inputs, len(given)):
+            return self._explain(given, target, score, batch_size, negative)
+
+    def _explain(
+        self, given: Images, target: Any, score: str | None, batch_size: int, negative: bool
+    ) -> Any:
         wanted = parse_target(target, len(given), self._name_to_index)
         choice = self._choice.of_a_call()
         if wanted.function is not None:

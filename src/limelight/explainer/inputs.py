@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from limelight.errors import ImageError
 from limelight.frames import Frame
+from limelight.probes.beside import due
 
 if TYPE_CHECKING:
     from limelight.models import Classifier
@@ -39,6 +40,7 @@ class Images:
 
     def part(self, start: int, stop: int) -> tuple[Any, tuple[Frame, ...]]:
         """The images `start` to `stop` as the model takes them, and their frames."""
+        due(start, stop)
         images = self._images[start:stop]
         if self._classifier is not None:
             array, frames = self._classifier.prepare(images)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -18,6 +18,7 @@ import keras
 from limelight import arrays
 from limelight.errors import ImageError, LayerNotFound, LimelightError, ModelError
 from limelight.probes.base import Capture, Head, LayerCall, Request, Trace, refusal, shape_of
+from limelight.probes.beside import given
 from limelight.probes.keras_layers import (
     final_operation,
     input_channels,
@@ -26,6 +27,7 @@ from limelight.probes.keras_layers import (
     softening,
 )
 from limelight.probes.keras_patching import one_thread, patched, without_activation
+from limelight.probes.outputs import scores_or_none
 
 # How Keras wraps the message of an error inside a layer.
 _WRAPPED = re.compile(r"Exception encountered when calling .*?\x1b\[1m(.*?)\x1b\[0m", re.DOTALL)
@@ -158,9 +160,10 @@ class KerasProbe:
 
         with patched({"": self.model, **self._layers}, wrap):
             self._trace_run(images)
+        scores = scores_or_none(result)
         innermost = (call.name for call in reversed(calls) if not call.container)
-        last = next(innermost, None) if result is latest else None
-        return Trace(tuple(calls), shape_of(result), last)
+        last = next(innermost, None) if scores is latest else None
+        return Trace(tuple(calls), shape_of(scores), last)
 
     def _call(self, name: str, shape: tuple[int, ...], value: int, container: bool) -> LayerCall:
         grid, channels = None, 0
@@ -180,7 +183,25 @@ class KerasProbe:
 
     def _run(self, images: Any) -> Any:
         with self._explained(images):
-            return self.model(images, training=False)
+            others = given()
+            if others is None:
+                return self.model(images, training=False)
+            if keras.backend.backend() != "torch":
+                raise ModelError(
+                    "inputs= is taken for PyTorch models and for Keras on the torch backend; build "
+                    "a model of the images alone: keras.Model(images, model([images, constants]))"
+                )
+            positional, named = others.rows(len(images), keras.ops.convert_to_tensor)
+            made_of = getattr(self.model, "inputs", None)  # a functional model's
+            if not made_of:
+                return self.model(images, *positional, **named, training=False)
+            if isinstance(self.model.input, Mapping):
+                together: Any = {name: named.get(name, images) for name in self.model.input}
+            elif named:
+                together = [named.get(tensor.name, images) for tensor in made_of]
+            else:
+                together = [images, *positional]
+            return self.model(together, training=False)
 
     @contextmanager
     def _explained(self, images: Any) -> Iterator[None]:

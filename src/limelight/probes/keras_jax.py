@@ -19,6 +19,7 @@ from limelight.probes.base import (
     pick,
 )
 from limelight.probes.keras import KerasProbe, PerModel
+from limelight.probes.outputs import scores_of
 
 _compiled = PerModel()
 
@@ -138,6 +139,7 @@ class JaxProbe(KerasProbe):
             output = request.function(output)
             check_function_result(output, len(images))
         else:
+            output = scores_of(output)
             check_output(output, len(images))
         return output.astype(jnp.float32), captured
 

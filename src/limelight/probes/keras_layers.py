@@ -7,6 +7,8 @@ from typing import Any
 
 import keras
 
+from limelight.probes.outputs import scores_or_none
+
 _SOFTENING = {
     "softmax": "softmax",
     "log_softmax": "softmax",
@@ -55,7 +57,10 @@ def final_operation(layer: Any) -> Any:
     while True:
         outputs = getattr(layer, "outputs", None)
         if isinstance(outputs, list | tuple) and outputs and hasattr(outputs[0], "_keras_history"):
-            layer = outputs[0]._keras_history.operation
+            scores = outputs[0] if len(outputs) == 1 else scores_or_none(layer.output)
+            if scores is None:
+                return None
+            layer = scores._keras_history.operation
         elif isinstance(layer, keras.Layer) and _sublayers(layer):
             return None
         else:

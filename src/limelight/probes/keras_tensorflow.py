@@ -17,6 +17,7 @@ from limelight.probes.base import (
     pick,
 )
 from limelight.probes.keras import KerasProbe, PerModel
+from limelight.probes.outputs import scores_of
 
 _compiled = PerModel()
 
@@ -75,6 +76,7 @@ class TensorFlowProbe(KerasProbe):
                 output = request.function(output)
                 check_function_result(output, None)
             else:
+                output = scores_of(output)
                 check_output(output, None)
             value = tf.cast(output, tf.float32)
         scores = None

@@ -6,6 +6,7 @@ from typing import Any
 
 from limelight.probes.base import Capture, Request
 from limelight.probes.keras import KerasProbe
+from limelight.probes.outputs import scores_of
 from limelight.probes.torch_tail import Tail, evaluating, outside_inference, without_graph
 
 
@@ -24,7 +25,8 @@ class KerasTorchProbe(KerasProbe):
                 evaluating(self.model),
                 self._tapped(request.layers, tail.record, softened),
             ):
-                return self._run(outside_inference(images))
+                output = self._run(outside_inference(images))
+                return output if request.function is not None else scores_of(output)
 
         def channels_first(layer: str, output: Any) -> Any:
             return self._channels_first(output, request)

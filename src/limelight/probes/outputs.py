@@ -42,6 +42,14 @@ def scores_of(output: Any) -> Any:
     return output
 
 
+def scores_or_none(output: Any) -> Any:
+    """As `scores_of`; None where there is no telling, as for a callable target."""
+    try:
+        return scores_of(output)
+    except ModelError:
+        return None
+
+
 def tensors_in(output: Any) -> Iterator[Any]:
     """Every tensor in nested dicts, tuples and lists."""
     if hasattr(output, "shape"):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Sequence
 from contextlib import ExitStack
+from inspect import signature
 from typing import Any
 
 import array_api_compat.torch
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 
 from limelight.errors import ImageError, LayerNotFound
 from limelight.probes.base import Capture, Head, Request, Trace, refusal
+from limelight.probes.beside import given
 from limelight.probes.outputs import scores_of
 from limelight.probes.tokens import CHANNELS_FIRST, Layout
 from limelight.probes.torch_blocks import Transformer, transformer
@@ -38,6 +40,8 @@ _ACTIVATIONS: dict[type[nn.Module], str] = {
     nn.Sigmoid: "sigmoid",
 }
 
+_WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
+
 # What a run has shown of a model, as long as the model lives and has the same modules.
 _traces: weakref.WeakKeyDictionary[nn.Module, tuple[Any, dict[Any, Trace]]] = (
     weakref.WeakKeyDictionary()
@@ -52,7 +56,7 @@ class TorchProbe:
     separator = "."
 
     def __init__(self, model: nn.Module) -> None:
-        self.model = model
+        self.model = model = unwrapped(model)
         self._modules: dict[str, nn.Module] = dict(model.named_modules(remove_duplicate=False))
         self._modules.pop("", None)
         # Networks that keep their channels last, or tokens, normalize them.
@@ -147,7 +151,15 @@ class TorchProbe:
 
     def _run(self, images: Tensor) -> Any:
         try:
-            return self.model(images)
+            others = given()
+            if others is None:
+                return self.model(images)
+            positional, named = others.rows(len(images), lambda each: self._placed(each, images))
+            free = [name for name in signature(self.model.forward).parameters if name not in named]
+            # The images are the first argument that is not given by name.
+            first = () if named and free else (images,)
+            keywords = named if first else {free[0]: images, **named}
+            return self.model(*first, *positional, **keywords)
         except torch.OutOfMemoryError:
             raise
         except (RuntimeError, ValueError, AssertionError) as error:
@@ -155,6 +167,10 @@ class TorchProbe:
             convolutions = (m for m in self._modules.values() if isinstance(m, nn.Conv2d))
             expected = next((each.in_channels for each in convolutions), None)
             raise refusal(images.shape, expected, images.shape[1], reason) from error
+
+    def _placed(self, each: Any, images: Tensor) -> Tensor:
+        tensor = torch.as_tensor(each).to(images.device)
+        return tensor.to(images.dtype) if tensor.is_floating_point() else tensor
 
     def capture(self, images: Tensor, request: Request, index: Any) -> Capture:
         softened = None
@@ -221,3 +237,14 @@ class TorchProbe:
             return CHANNELS_FIRST
         call = self.trace(images).named(layer)
         return CHANNELS_FIRST if call is None else call.layout
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The user's own module inside `torch.compile`, `DataParallel` and their like."""
+    while True:
+        if isinstance(model, _WRAPPERS):
+            model = model.module
+        elif isinstance(inner := getattr(model, "_orig_mod", None), nn.Module):  # torch.compile
+            model = inner
+        else:
+            return model

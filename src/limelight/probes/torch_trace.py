@@ -17,10 +17,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from limelight.errors import ModelError
 from limelight.probes.base import LayerCall, Trace, shape_of
 from limelight.probes.choosing import unread
-from limelight.probes.outputs import scores_of, tensors_in
+from limelight.probes.outputs import scores_or_none, tensors_in
 from limelight.probes.tokens import CHANNELS_FIRST, CHANNELS_LAST, Layout, tokens_layout
 
 
@@ -37,7 +36,7 @@ def trace(modules: Mapping[str, nn.Module], run: Callable[[Tensor], Any], image:
             blind.run(modules, run, image * torch.nan)
             first_rows = blind.rows
         calls = _with_layouts(calls, recorder.known, first_rows, size)
-    scores = _scores(output)
+    scores = scores_or_none(output)
     innermost = (call.name for call in reversed(calls) if not call.container)
     last = next(innermost, None) if scores is not None and scores is latest else None
     found = Trace(calls, shape_of(scores), last)
@@ -57,14 +56,6 @@ def bring(output: Tensor, layout: Layout) -> Tensor:
         places = output[:, layout.start : layout.start + rows * columns]
         return places.unflatten(1, (rows, columns)).movedim(-1, 1)
     return output.movedim(-1, 1) if layout.channels_last else output
-
-
-def _scores(output: Any) -> Any:
-    """The scores in `output`; None where there is no telling, as for a callable target."""
-    try:
-        return scores_of(output)
-    except ModelError:
-        return None
 
 
 class _Recorder:
@@ -228,7 +219,7 @@ def _reaches(
         output = run(image.clone())
     finally:
         handle.remove()
-    scores = _scores(output)
+    scores = scores_or_none(output)
     return any(
         bool(torch.isnan(each).any()) for each in tensors_in(output if scores is None else scores)
     )
