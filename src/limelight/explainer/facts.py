@@ -31,8 +31,9 @@ def of_gradients(
     number = request.scores.index(score)
     found: Any = None
     for name in [layer] if layer in request.layers else request.layers:
-        gradients = xp.abs(capture.gradient(name, number))
-        strongest = xp.max(xp.reshape(gradients, (*gradients.shape[:2], -1)), axis=-1)
+        gradients = capture.gradient(name, number)
+        flat = xp.reshape(gradients, (*gradients.shape[:2], -1))
+        strongest = xp.maximum(xp.max(flat, axis=-1), -xp.min(flat, axis=-1))  # no copy of flat
         found = strongest if found is None else xp.maximum(found, strongest)
     return {"gradient": found}
 

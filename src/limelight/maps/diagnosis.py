@@ -6,6 +6,7 @@ order in which they are looked for. The documentation's table is made of them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -143,7 +144,7 @@ def _saturated(case: Case) -> str | None:
     if _is_probability(case):
         p = case.own
     elif _is_log_probability(case) and case.own is not None:
-        p = float(_exp(case.own))
+        p = math.exp(case.own)
     elif case.score != "probability":
         return None
     if p is None or _UNDERFLOW < p < 1 - _SATURATED:
@@ -287,16 +288,13 @@ def _is_probability(case: Case) -> bool:
 
 
 def _is_log_probability(case: Case) -> bool:
+    import numpy as np
+
     scores = case.scores
     if scores is None or scores.shape[1] < 2 or scores.max() > 1e-3:
         return False
-    return bool(abs(_exp(scores).sum(axis=1) - 1).max() < 5e-3)
-
-
-def _exp(values: Any) -> Any:
-    import numpy as np
-
-    return np.exp(np.asarray(values, np.float64))
+    sums = np.exp(scores.astype(np.float64)).sum(axis=1)
+    return bool(abs(sums - 1).max() < 5e-3)
 
 
 def _within(inputs: np.ndarray, possible: np.ndarray) -> bool:
