@@ -1,4 +1,7 @@
-"""Which layer is meant, and which is chosen: names, candidates, and a table of architectures."""
+"""Which layer is meant, and which is chosen: names and candidates.
+
+The table of architectures is in tests/architectures.py, and tested beside the explainer.
+"""
 
 from __future__ import annotations
 
@@ -72,40 +75,6 @@ def test_what_has_no_grid_is_said_so(shape: tuple[int, ...], reshaped: bool, sai
 
 
 # -- the choice, in PyTorch -------------------------------------------------------------------
-
-
-TORCHVISION: dict[str, tuple[str, int]] = {
-    # the layer, and the side of its map for an image of 64 × 64
-    "resnet18": ("layer4.1", 2),
-    "vgg11": ("features.19", 4),
-    "vgg11_bn": ("features.27", 4),
-    "alexnet": ("features.11", 3),
-    "squeezenet1_0": ("classifier.2", 3),
-    "mobilenet_v2": ("features.18.2", 2),
-    "mobilenet_v3_small": ("features.12.2", 2),
-    "densenet121": ("features.norm5", 2),
-    "shufflenet_v2_x0_5": ("conv5.2", 2),
-    "mnasnet0_5": ("layers.16", 2),
-}
-
-
-@pytest.mark.parametrize("name", TORCHVISION)
-def test_the_choice_for_torchvision(name: str) -> None:
-    """By reading the definitions: the last map before the pooling, its activation applied.
-
-    ResNet's last block ends in an activation that it uses twice, so that the block is named;
-    DenseNet's last activation is a function, so that the norm before it is.
-    """
-    import torch
-    from torchvision import models
-
-    model = getattr(models, name)(num_classes=4).eval()
-    layer, side = TORCHVISION[name]
-    with torch.no_grad():
-        trace = probe_for(model).trace(torch.zeros(1, 3, 64, 64))
-    assert choose(trace) == layer
-    call = trace.named(layer)
-    assert call is not None and call.grid == (side, side)
 
 
 def chosen(model: Any, *size: int) -> str:
