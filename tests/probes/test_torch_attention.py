@@ -573,6 +573,17 @@ def test_multi_head_attention_in_plain_operations(
         close(found[1], expected[1], 1e-5)
 
 
+@pytest.mark.parametrize("layer", ["blocks.0.norm2", "blocks.1.norm1"])
+def test_second_derivatives_of_fused_attention(layer: str) -> None:
+    """ShapleyCAM needs them; the same model with attention of its own in plain operations agrees."""
+    maps = [
+        explain(shared(kind).model, shared(kind).images(2), "shapleycam", layer=layer, target=2)
+        for kind in ("timm", "timm, explicit")
+    ]
+    assert float(maps[0].values.abs().max()) > 0
+    close(maps[0].values, maps[1].values)
+
+
 class Parallel(nn.Module):
     """Two attentions side by side in each block."""
 
@@ -664,15 +675,18 @@ def test_what_has_no_such_attention_is_told_so(
     [
         (networks.torch_model, ["conv2", "relu3"], []),
         (lambda: shared("timm").model, ["blocks.0", "blocks.1"], NAMES),
+        (lambda: shared("timm").model, None, NAMES),
         (
             Parallel,
             ["inner.blocks.0", "inner.blocks.1"],
             [name for name in NAMES if name != "legrad"],
         ),
     ],
-    ids=["no attention", "blocks", "side by side"],
+    ids=["no attention", "blocks", "no layer", "side by side"],
 )
-def test_all_are_those_that_the_model_allows(make: Any, layers: list[str], left: list[str]) -> None:
+def test_all_are_those_that_the_model_allows(
+    make: Any, layers: list[str] | None, left: list[str]
+) -> None:
     model = make().eval()
     side = (17, 13) if make is networks.torch_model else (48, 48 if make is Parallel else 64)
     images = torch.randn(1, 3, *side, generator=torch.Generator().manual_seed(0))
@@ -681,8 +695,8 @@ def test_all_are_those_that_the_model_allows(make: Any, layers: list[str], left:
     assert [name for name in found if name in NAMES] == left
     for name in left:
         alone = explain(model, images, name)
-        for layer in layers:
-            close(found[name][layer].values, alone.values)
+        for each in [found[name]] if layers is None else found[name].values():
+            close(each.values, alone.values)
 
 
 @pytest.mark.keras

@@ -52,6 +52,10 @@ class Choice:
         """Whether the method `name` still runs."""
         return any(method.name == name for method in self.methods)
 
+    def named(self, method: Method) -> bool:
+        """Whether `method` was asked for by name."""
+        return method.name in self._named
+
     def leave_out(self, method: Method, reason: str) -> None:
         """Go on without `method`.
 

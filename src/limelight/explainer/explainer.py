@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from limelight.arrays import to_numpy
-from limelight.errors import MethodError, ModelError, TargetError
+from limelight.errors import MethodError, ModelError, NoSpatialLayer, TargetError
 from limelight.explainer import facts
 from limelight.explainer.choice import Choice
 from limelight.explainer.fusion import FUSIONS, fuse_layers, refine_layers
@@ -165,7 +165,7 @@ class Explainer:
         for start, stop in given.batches(batch_size):
             batch, frames = given.part(start, stop)
             layers = self._layers(batch)
-            several = self._several(layers, batch)
+            several = self._several(choice, layers, batch)
             scores = self._scores(score, negative, self._activation(batch))
             request = Request(
                 layers=tuple(dict.fromkeys((*layers, *several))) if self._layered else (),
@@ -214,13 +214,19 @@ class Explainer:
             return ("attention",)
         return tuple(self._layer(layer, batch) for layer in self._asked)
 
-    def _several(self, layers: tuple[str, ...], batch: Any) -> tuple[str, ...]:
+    def _several(self, choice: Choice, layers: tuple[str, ...], batch: Any) -> tuple[str, ...]:
         """The layers of the methods that make one map of several; () where there are none."""
-        if not any(method.across for method in self.methods):
+        across = [method for method in choice.methods if method.across]
+        if not across or self._asked != [None]:
+            return layers if across else ()
+        try:
+            return tuple(last_of_stages(self.probe.trace(batch)))
+        except NoSpatialLayer as error:
+            if any(choice.named(method) for method in across):
+                raise
+            for method in across:
+                choice.leave_out(method, str(error))
             return ()
-        if self._asked != [None]:
-            return layers
-        return tuple(last_of_stages(self.probe.trace(batch)))
 
     def _layer(self, layer: Any, batch: Any) -> str:
         if layer is None:

@@ -17,6 +17,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from limelight.probes.base import Request, check_function_result, check_output
+from limelight.probes.torch_attention import ExplicitAttention
 from limelight.probes.torch_tail import without_graph
 from limelight.scores import Score, values
 
@@ -83,7 +84,8 @@ def along_activations(
 
     found = []
     with without_graph():
-        with tapped(dict([layer]), tap):
+        # Fused attention has no second derivative.
+        with tapped(dict([layer]), tap), ExplicitAttention(lambda weights: weights):
             scores = score_of(run(images))
         for score in scores:
             (gradient,) = torch.autograd.grad(score, leaf, create_graph=True)
