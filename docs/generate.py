@@ -8,12 +8,11 @@ the layers those of tests/architectures.py.
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
 
+from architectures import KERAS, TORCH
 from limelight.maps.diagnosis import FINDINGS
 from targets.table import FORMS
 
@@ -35,8 +34,11 @@ its activation and before the pooling; it is in the result as `maps.layer`. To c
 
 `layer=` takes a path (`"layer4.1.conv2"`, `"resnet50/conv5_block3_out"` through nesting), the end
 of a path where it is unambiguous, the layer object, or several of them. An earlier layer has a
-finer grid and knows less of the class.
+finer grid and knows less of the class. What is chosen in the networks of the tests (random
+weights, some smaller than the published ones):
+
 {layers}
+
 ## Which target
 
 {targets}
@@ -76,13 +78,17 @@ def page() -> str:
 
 def layers() -> str:
     """The layer that is chosen in each architecture of the tests, and the size of its grid."""
-    if importlib.util.find_spec("architectures") is None:
-        return ""
     rows = [
-        (f"`{each.id}`", f"`{each.layer}`", " × ".join(map(str, each.grid)))
-        for each in importlib.import_module("architectures").ARCHITECTURES
+        (
+            f"`{each.source}`",
+            " × ".join(map(str, each.size)),
+            f"`{each.layer}`",
+            " × ".join(map(str, each.grid)),
+            each.why,
+        )
+        for each in (*TORCH, *KERAS)
     ]
-    return f"\n{table(('model', 'layer', 'grid'), rows)}\n"
+    return table(("model", "image", "layer", "grid", "what it is"), rows)
 
 
 def targets() -> str:
