@@ -122,3 +122,20 @@ def test_paths_travel_and_the_local_engine_goes_on(tmp_path: Path) -> None:
     assert [row.id for row in whole.errors] == ["07.png"]
     (out / "rows" / "part-00001.parquet").unlink()
     same(run(classifier, photos, processes.METHODS, out=out, **arguments), whole)
+
+
+def test_a_worker_that_sees_another_data_set_refuses(tmp_path: Path) -> None:
+    from limelight.data import open as open_dataset
+    from limelight.errors import RunError
+    from limelight.runs.ray_engine import Order
+    from limelight.runs.settings import Settings
+
+    for i in range(3):
+        Image.new("RGB", (8, 8)).save(tmp_path / f"{i}.png")
+    here = open_dataset(tmp_path)
+    order = Order(None, here, Settings(("cam",)), tmp_path / "run", str(tmp_path)).by_path()
+    assert order.dataset is None  # its entries do not travel
+    assert [example.id for example in order.open_data()] == [example.id for example in here]
+    (tmp_path / "2.png").rename(tmp_path / "3.png")
+    with pytest.raises(RunError, match="is not the same data set on the machine of a worker"):
+        order.open_data()

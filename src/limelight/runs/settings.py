@@ -59,7 +59,7 @@ class Cluster:
     """Where and how widely the Ray engine works.
 
     Attributes:
-        address: of a cluster that is there ("auto", "ray://head:10001"); None: one is started on
+        address: of a cluster that is there ("auto", "head:6379"); None: one is started on
             this machine for as long as the run lasts, or the one that this process is connected to.
         workers: processes with a model each; None: as many as fit.
         gpus: GPUs of each worker, 0.5 for two workers on one; None: one where the cluster has any.
