@@ -312,3 +312,26 @@ def test_outputs_and_layouts_of_keras(kind: str, expected: np.ndarray) -> None:
     np.testing.assert_allclose(found.numpy(), expected, atol=1e-5)
     logits = networks.plain_evidence(networks.images(3), networks.LAST, np.array(TARGET))[2]
     np.testing.assert_allclose(to_numpy(found.scores), logits, atol=1e-5)
+
+
+def test_of_a_segmentation_model_the_scores_are_not_the_map() -> None:
+    """The last feature map is chosen, not the map of class scores made of it or its enlargement."""
+
+    class Segmenting(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.features = nn.Sequential(networks.torch_layers())
+            self.scores, self.enlarge = nn.Conv2d(7, 4, 1), nn.Upsample(scale_factor=4)
+
+        def forward(self, images: Tensor) -> dict[str, Tensor]:
+            features = self.features(images)
+            return {"out": self.enlarge(self.scores(features)), "aux": features}
+
+    model = Segmenting().eval()
+    found = explain(
+        model, IMAGES, "hirescam", target=lambda output: output["out"][:, 2].sum((1, 2))
+    )
+    assert found.layer == "features.relu3"
+    with torch.no_grad():
+        by_hand = 16 * model.scores(model.features(IMAGES))[:, 2] - 16 * model.scores.bias[2]
+    np.testing.assert_allclose(found.numpy(), by_hand.numpy(), rtol=1e-4, atol=1e-5)
