@@ -108,7 +108,7 @@ Engine = Annotated[
 Address = Annotated[
     str | None,
     typer.Option(
-        help="Of a Ray cluster, e.g. auto or ray://head:10001; a Ray of this machine's own if "
+        help="Of a Ray cluster, e.g. auto or head:6379; a Ray of this machine's own if "
         "absent."
     ),
 ]
