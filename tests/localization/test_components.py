@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from scipy import ndimage
 
-from limelight.localization.components import component_boxes
+from limelight.localization.components import component_boxes, largest_box
 
 
 def plainly(values: np.ndarray, inside: np.ndarray) -> np.ndarray:
@@ -33,3 +33,6 @@ def plainly(values: np.ndarray, inside: np.ndarray) -> np.ndarray:
 def test_boxes_order_and_scores_are_those_of_ndimage(values: np.ndarray, cut: int) -> None:
     inside = values > cut
     np.testing.assert_array_equal(component_boxes(values, inside), plainly(values, inside))
+    boxes = plainly(values, inside)
+    first = boxes[0, :4] if len(boxes) else np.full(4, np.nan)
+    np.testing.assert_array_equal(largest_box(inside), first)

@@ -37,6 +37,20 @@ def component_boxes(values: np.ndarray, inside: np.ndarray) -> np.ndarray:
     return np.column_stack([found.boxes, top])[np.argsort(-pixels, kind="stable")]
 
 
+def largest_box(inside: np.ndarray) -> np.ndarray:
+    """The box (4,) of the first row of `component_boxes`; NaN where nothing is foreground."""
+    import numpy as np
+
+    from limelight.localization.pixel_runs import components, runs_of
+
+    runs = runs_of(inside)
+    if not len(runs.row):
+        return np.full(4, np.nan)
+    found = components(runs, diagonal=True)
+    pixels = np.bincount(found.of_run, runs.stop - runs.start)
+    return found.boxes[pixels.argmax()].astype(float)
+
+
 def _maxima(values: np.ndarray, runs: Runs) -> np.ndarray:
     """The largest value (n,) in each run."""
     import numpy as np

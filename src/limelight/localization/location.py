@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from limelight.errors import BoxError, MethodError, did_you_mean
-from limelight.localization.components import component_boxes
+from limelight.localization.components import component_boxes, largest_box
 from limelight.localization.foreground import foreground
 from limelight.localization.peaks import peak_boxes
 from limelight.localization.rotated import rotated_box
@@ -65,7 +65,4 @@ def locate(
         return rotated_box(inside)
     if which == "peaks":
         return peak_boxes(values, inside)
-    found = component_boxes(values, inside)
-    if which == "all":
-        return found
-    return found[0, :4] if len(found) else np.full(4, np.nan)
+    return largest_box(inside) if which == "largest" else component_boxes(values, inside)
