@@ -136,3 +136,22 @@ def test_two_threads_find_the_layer_of_a_transformer() -> None:
         assert all(maps is not None and maps.layer == "blocks.1.norm1" for maps in found)
         maps = np.concatenate([each.numpy() for each in found])  # type: ignore[attr-defined]
         np.testing.assert_allclose(maps, expected, atol=1e-6)
+
+
+def test_detection_tokens_and_position_embeddings_from_a_layer() -> None:
+    """YOLOS: a layer returns position embeddings of all tokens, before any of them is an image's."""
+    transformers = pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    config = transformers.YolosConfig(
+        image_size=[64, 96],
+        hidden_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=3,
+        intermediate_size=96,
+        num_detection_tokens=10,
+    )
+    model = transformers.YolosForObjectDetection(config).eval()
+    images = torch.randn(1, 3, 64, 96)
+    maps = explain(model, images, "hirescam", target=lambda output: output.logits[:, 3, 1])
+    assert maps.layer == "vit.encoder.layer.1.layernorm_before"
+    assert maps.numpy().shape == (1, 4, 6) and np.ptp(maps.numpy()) > 0

@@ -8,6 +8,7 @@ output depends on them: after the last block of a Vision Transformer only the cl
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -34,7 +35,8 @@ def trace(modules: Mapping[str, nn.Module], run: Callable[[Tensor], Any], image:
         if any(len(call.shape) == 3 for call in calls):
             blind = _Recorder()
             blind.run(modules, run, image * torch.nan)
-            first_rows = blind.rows
+            sizes = {math.prod(call.grid or ()) for call in calls}
+            first_rows = {n: r for n, r in blind.rows.items() if n not in blind.late or n in sizes}
         calls = _with_layouts(calls, recorder.known, first_rows, size)
     scores = scores_or_none(output)
     innermost = (call.name for call in reversed(calls) if not call.container)
@@ -65,8 +67,10 @@ class _Recorder:
         self.calls: list[LayerCall] = []
         # The layouts that a module's kind tells, by the number of its call.
         self.known: dict[int, Layout] = {}
-        # By the number of tokens, which of them are NaN where a row of so many first appears.
+        # By the number of tokens, which of them are NaN where a row of so many first has any.
         self.rows: dict[int, list[bool]] = {}
+        # The numbers of those that had none before, as queries and position embeddings have.
+        self.late: set[int] = set()
         self._entered: dict[str, int] = {}
         self._owner = threading.get_ident()
         # The latest tensor and its version: an in-place layer returns the same object, changed.
@@ -107,8 +111,11 @@ class _Recorder:
             self._value += 1
         self.latest, self._version = output, version
         shape = () if output is None else tuple(output.shape)
-        if output is not None and output.ndim == 3 and shape[1] not in self.rows:
-            self.rows[shape[1]] = torch.isnan(output).any(-1)[0].tolist()
+        if output is not None and output.ndim == 3 and not any(self.rows.get(shape[1], ())):
+            row = torch.isnan(output).any(-1)[0].tolist()
+            if shape[1] in self.rows and all(row):
+                self.late.add(shape[1])
+            self.rows[shape[1]] = row
         layout = _told(module)
         if layout is not None:
             self.known[len(self.calls)] = layout
