@@ -236,7 +236,7 @@ def test_an_empty_map_is_explained_in_words(
     result = call("explain", photographs[0], "-m", model, "-t", "3", "--layer", "features.12")
     assert result.code == 0
     assert "no box" in result.out
-    assert "note: the map is zero everywhere" in result.out
+    assert "note: the gradient at this layer is zero everywhere" in result.out
 
 
 def test_tuned_thresholds_cut_each_method_at_its_own(
