@@ -25,7 +25,7 @@ class Choice:
         many: whether several were asked for, so that the result is a dict.
     """
 
-    def __init__(self, asked: str | Sequence[str], probe: Probe) -> None:
+    def __init__(self, asked: str | Sequence[str], probe: Probe, compat: str | None) -> None:
         names = [asked] if isinstance(asked, str) else list(asked)
         self.many = not isinstance(asked, str) or asked in GROUPS
         self.methods: list[Method] = []
@@ -33,7 +33,7 @@ class Choice:
         self._reasons: dict[str, str] = {}
         for name in names:
             group = GROUPS[name]() if name in GROUPS else [find_method(name)]
-            self.methods += [each for each in group if each not in self.methods]
+            self.methods += [each.as_in(compat) for each in group if not self.has(each.name)]
         for method in list(self.methods):
             if probe.framework not in method.frameworks:
                 self.leave_out(

@@ -40,6 +40,7 @@ def explain(
     negative: bool = False,
     fuse: str | None = None,
     smooth: str | Smooth | None = None,
+    compat: str | None = None,
     options: Mapping[str, Any] | None = None,
     reshape_transform: Callable[[Any], Any] | None = None,
     inputs: Any = None,
@@ -68,6 +69,8 @@ def explain(
             brought to the finest grid. RefineCAM fuses them in its own way.
         smooth: "noise", "flips", "flips+scales" or a `limelight.Smooth`: the mean of the maps of
             variants of each image, for the classes of the image as it is.
+        compat: "pytorch-grad-cam" or "torchcam": the formulas of that library, for methods where
+            it deviates from the paper.
         options: a method's options; of several methods, each takes those it knows.
         reshape_transform: brings the layer's output to (N, C, h, w), where its layout is not found
             by itself.
@@ -88,6 +91,7 @@ def explain(
         layer,
         fuse=fuse,
         smooth=smooth,
+        compat=compat,
         options=options,
         reshape_transform=reshape_transform,
     )
@@ -111,6 +115,7 @@ class Explainer:
         *,
         fuse: str | None = None,
         smooth: str | Smooth | None = None,
+        compat: str | None = None,
         options: Mapping[str, Any] | None = None,
         reshape_transform: Callable[[Any], Any] | None = None,
     ) -> None:
@@ -118,7 +123,7 @@ class Explainer:
 
         self.classifier = model if isinstance(model, Classifier) else None
         self.probe: Probe = probe_for(model.model if isinstance(model, Classifier) else model)
-        self._choice = Choice(method, self.probe)
+        self._choice = Choice(method, self.probe, compat)
         self.methods = self._choice.methods
         self._many_layers = isinstance(layer, list | tuple)
         self._asked = list(layer) if self._many_layers else [layer]

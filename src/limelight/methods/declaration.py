@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from limelight.errors import MethodError, did_you_mean
@@ -35,6 +35,9 @@ OF_ATTENTION = frozenset({"attention", "attention_gradients", "block_gradients"}
 #: What only the probe for PyTorch modules can give.
 _TORCH_ONLY = OF_ATTENTION | OF_GRAPH
 
+#: The libraries with formulas of their own that `compat=` reproduces.
+LIBRARIES = ("pytorch-grad-cam", "torchcam")
+
 _registry: dict[str, Method] = {}
 
 
@@ -57,6 +60,7 @@ class Method:
             takes it as it is.
         across: ``across(xp, maps)``: one map of the formula's maps (N, *spatial) at several layers,
             the deepest first; None where the method explains each layer by itself.
+        deviations: by library, the formula as that library has it, where it is another.
     """
 
     name: str
@@ -70,6 +74,7 @@ class Method:
     default_score: str = "logit"
     contrast: Callable[..., Score] | None = None
     across: Formula | None = None
+    deviations: dict[str, Formula] = field(default_factory=dict)
 
     @property
     def cost(self) -> str:
@@ -114,6 +119,22 @@ class Method:
     def description(self) -> str:
         """The formula's docstring."""
         return inspect.getdoc(self.formula) or ""
+
+    def as_in(self, library: str | None) -> Method:
+        """This method by the formula of another library; None: by its own.
+
+        Raises:
+            MethodError: no library of that name is known.
+        """
+        if library is None:
+            return self
+        if library not in LIBRARIES:
+            raise MethodError(
+                f"compat={library!r} is no library whose formulas are known; choose "
+                + " or ".join(map(repr, LIBRARIES))
+                + did_you_mean(library, LIBRARIES)
+            )
+        return replace(self, formula=self.deviations.get(library, self.formula))
 
     def __call__(self, evidence: Evidence, **options: Any) -> Any:
         """The map (N, *spatial) of `evidence`; (N, K, *spatial) of a method that rescores.
@@ -173,6 +194,16 @@ def method(
             contrast,
             across,
         )
+        return formula
+
+    return declare
+
+
+def deviation(name: str, library: str) -> Callable[[Formula], Formula]:
+    """Declare the decorated formula as what `library` computes as the method `name`."""
+
+    def declare(formula: Formula) -> Formula:
+        _registry[name].deviations[library] = formula
         return formula
 
     return declare

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from limelight.evidence import Evidence
-from limelight.methods.declaration import method
+from limelight.methods.declaration import deviation, method
 from limelight.methods.reduce import over_positions, relu, weigh_channels
 
 _NEEDS = {"activations", "gradients"}
@@ -43,6 +43,24 @@ def gradcam_plus_plus(e: Evidence) -> Any:
     denominator = 2 + total * positive
     safe = e.xp.where(denominator == 0, float("inf") * e.xp.ones_like(total), denominator)
     weights = e.xp.sum(positive / safe, axis=-1)
+    return relu(e.xp, weigh_channels(e.xp, weights, e.activations))
+
+
+@deviation("gradcam++", "pytorch-grad-cam")
+def _gradcam_plus_plus_with_epsilon(e: Evidence) -> Any:
+    """α = G² / (2 G² + (Σ_ab A_ab) G³ + 1e-6), which outweighs gradients under 1e-3."""
+    xp, gradients = e.xp, over_positions(e.xp, e.gradients)
+    total = xp.sum(over_positions(xp, e.activations), axis=-1, keepdims=True)
+    alpha = gradients**2 / (2 * gradients**2 + total * gradients**3 + 1e-6)
+    weights = xp.sum(alpha * relu(xp, gradients), axis=-1)
+    return relu(xp, weigh_channels(xp, weights, e.activations))
+
+
+@deviation("gradcam++", "torchcam")
+def _gradcam_plus_plus_without_denominator(e: Evidence) -> Any:
+    """w_c = Σ_ij G² ReLU(G): the denominator of α is never applied."""
+    gradients = over_positions(e.xp, e.gradients)
+    weights = e.xp.sum(gradients**2 * relu(e.xp, gradients), axis=-1)
     return relu(e.xp, weigh_channels(e.xp, weights, e.activations))
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from limelight.evidence import Evidence
-from limelight.methods.declaration import method
-from limelight.methods.reduce import over_positions, top_eigenvector, toward_mean
+from limelight.methods.declaration import deviation, method
+from limelight.methods.reduce import centred, over_positions, top_eigenvector, toward_mean
 
 
 @method(
@@ -38,3 +39,9 @@ def kpcacam(e: Evidence, *, gamma: float | None = None, coef0: float = 1.0) -> A
     value, vector = top_eigenvector(xp, kernel)
     length = xp.sqrt(xp.maximum(value, xp.zeros_like(value)))
     return toward_mean(xp, length[:, None] * vector, e.activations)
+
+
+@deviation("kpcacam", "pytorch-grad-cam")
+def _centred_kpcacam(e: Evidence, *, gamma: float | None = None, coef0: float = 1.0) -> Any:
+    """The activations centred over the positions, before the kernel."""
+    return kpcacam(replace(e, activations=centred(e.xp, e.activations)), gamma=gamma, coef0=coef0)

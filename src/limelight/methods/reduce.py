@@ -39,8 +39,8 @@ def top_eigenvector(xp: Any, symmetric: Any) -> tuple[Any, Any]:
 def first_component(xp: Any, values: Any) -> Any:
     """(N, C, *spatial) → (N, *spatial): positions projected on their first singular vector.
 
-    Not centred; through the Gram matrix of the positions or of the channels, whichever is smaller.
-    The sign is that of `toward_mean`.
+    Not centred (see `centred`); through the Gram matrix of the positions or of the channels,
+    whichever is smaller. The sign is that of `toward_mean`.
     """
     x = over_positions(xp, values)
     # Squares of very small values would vanish; the largest value of each image is made 1.
@@ -80,3 +80,9 @@ def resize(xp: Any, map: Any, grid: tuple[int, int]) -> Any:
     """`map` (…, h, w) on the `grid` (h, w), by half-pixel bilinear interpolation."""
     rows, columns, _ = Frame.identity(grid).resampling((int(map.shape[-2]), int(map.shape[-1])))
     return xp.matmul(xp.matmul(like(rows, map), map), like(columns.T.copy(), map))
+
+
+def centred(xp: Any, values: Any) -> Any:
+    """`values` (N, C, *spatial) less each channel's mean over its positions."""
+    flat = over_positions(xp, values)
+    return xp.reshape(flat - xp.mean(flat, axis=-1, keepdims=True), values.shape)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from limelight.evidence import Evidence
-from limelight.methods.declaration import method
+from limelight.methods.declaration import deviation, method
 from limelight.methods.reduce import over_positions, relu, weigh_channels
 from limelight.smoothing import Smooth
 
@@ -43,3 +43,18 @@ def smooth_gradcam_plus_plus(
     safe = xp.where(denominator == 0, float("inf") * xp.ones_like(denominator), denominator)
     weights = xp.sum(second / safe * relu(xp, first * unit), axis=-1)
     return relu(xp, weigh_channels(xp, weights, e.activations))
+
+
+@deviation("smoothgradcam++", "torchcam")
+def _of_the_last_noisy_input(
+    e: Evidence, *, samples: int = 4, sigma: float = 0.3, seed: int = 0
+) -> Any:
+    """α = G2 / (2 G2 + Σ_ab G3 A + 1e-8); the gradient and A are those of the last noisy copy."""
+    assert e.again is not None  # declared with the method
+    xp = e.xp
+    noisy = e.again(Smooth("noise", samples, sigma, seed))
+    second, third = (sum(each.gradients**power for each in noisy) / samples for power in (2, 3))
+    total = xp.sum(over_positions(xp, third * e.activations), axis=-1, keepdims=True)
+    alpha = over_positions(xp, second) / (2 * over_positions(xp, second) + total + 1e-8)
+    weights = xp.sum(alpha * relu(xp, over_positions(xp, noisy[-1].gradients)), axis=-1)
+    return relu(xp, weigh_channels(xp, weights, noisy[-1].activations))

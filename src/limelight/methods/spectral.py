@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from limelight.evidence import Evidence
-from limelight.methods.declaration import method
-from limelight.methods.reduce import first_component
+from limelight.methods.declaration import deviation, method
+from limelight.methods.reduce import centred, first_component
 
 
 @method(
@@ -58,3 +58,25 @@ def segeigencam(e: Evidence) -> Any:
     X and turns the sign where the largest value of M is a negative one (eq. 13).
     """
     return first_component(e.xp, e.xp.abs(e.gradients) * e.activations)
+
+
+@deviation("eigencam", "pytorch-grad-cam")
+def _centred_eigencam(e: Evidence) -> Any:
+    """Centred over the positions; its sign is arbitrary there."""
+    return first_component(e.xp, centred(e.xp, e.activations))
+
+
+@deviation("eigengradcam", "pytorch-grad-cam")
+def _centred_eigengradcam(e: Evidence) -> Any:
+    """Centred over the positions; its sign is arbitrary there."""
+    return first_component(e.xp, centred(e.xp, e.gradients * e.activations))
+
+
+@deviation("segeigencam", "pytorch-grad-cam")
+def _centred_segeigencam(e: Evidence) -> Any:
+    """Centred over the positions; with the sign that makes the largest value positive."""
+    weighted = e.xp.abs(e.gradients) * e.activations
+    found = first_component(e.xp, centred(e.xp, weighted))
+    flat = e.xp.reshape(found, (found.shape[0], -1))
+    turned = -e.xp.min(flat, axis=-1, keepdims=True) > e.xp.max(flat, axis=-1, keepdims=True)
+    return e.xp.reshape(e.xp.where(turned, -flat, flat), found.shape)

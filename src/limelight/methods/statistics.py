@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from limelight.evidence import Evidence
-from limelight.methods.declaration import method
-from limelight.methods.reduce import over_positions
+from limelight.methods.declaration import deviation, method
+from limelight.methods.reduce import over_positions, weigh_channels
 
 
 @method(
@@ -30,3 +30,13 @@ def fem(e: Evidence, *, k: float = 2.0) -> Any:
     deviation = xp.sqrt(xp.mean((a - mean) ** 2, axis=-1, keepdims=True))
     rare = xp.astype(a > mean + k * deviation, a.dtype)
     return xp.reshape(xp.sum(mean * rare, axis=1), (a.shape[0], *e.activations.shape[2:]))
+
+
+@deviation("fem", "pytorch-grad-cam")
+def _weighed_fem(e: Evidence, *, k: float = 2.0) -> Any:
+    """Σ_c w_c A_c, with w_c the share of the positions above the threshold."""
+    xp, a = e.xp, over_positions(e.xp, e.activations)
+    mean = xp.mean(a, axis=-1, keepdims=True)
+    deviation = xp.sqrt(xp.mean((a - mean) ** 2, axis=-1, keepdims=True))
+    share = xp.mean(xp.astype(a > mean + k * deviation, a.dtype), axis=-1)
+    return weigh_channels(xp, share, e.activations)
