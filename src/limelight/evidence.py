@@ -21,17 +21,26 @@ class Rescoring(Protocol):
     """The scores of the classes explained, for inputs or activations that a method has edited.
 
     Work is cut into chunks that fit into memory: `edit(start, stop)` makes the edited arrays of
-    that part of the jobs when their turn has come.
+    that part of the jobs when their turn has come. Scores come on the host.
     """
 
-    def inputs(self, edit: Callable[[int, int], Any], images: np.ndarray) -> Any:
+    def inputs(self, edit: Callable[[int, int], Any], images: np.ndarray) -> np.ndarray:
         """Scores (J, K) of J edited inputs, each (C, H, W).
 
         `images`: (J,) of which image each job is, for the classes that are scored.
         """
 
-    def activations(self, edit: Callable[[int, int], Any], images: np.ndarray) -> Any:
-        """Scores (J, K) of J edited activations of the layer, each (C, *spatial)."""
+    def activations(
+        self,
+        edit: Callable[[int, int], Any],
+        images: np.ndarray,
+        pooled: Callable[[int, int], Any] | None = None,
+    ) -> np.ndarray:
+        """Scores (J, K) of J edited activations of the layer, each (C, *spatial).
+
+        `pooled(start, stop)`: the means over all positions (n, C) of the same edits, where they
+        are easier to get than the edits. Global average pooling and a linear head ask for no more.
+        """
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,7 @@ def test_a_declaration_says_what_its_formula_does(each: Method) -> None:
     assert (each.cost == "forward + tail") == (
         gradients and not each.rescores and not each.needs & OF_GRAPH
     )
+    assert (each.cost == "many passes") == each.rescores
     torch_only = each.of_attention or each.needs & OF_GRAPH
     assert each.frameworks == (("torch",) if torch_only else ("torch", "keras"))
 

@@ -11,6 +11,7 @@ from limelight.arrays import to_numpy
 from limelight.errors import MethodError
 from limelight.evidence import Evidence
 from limelight.explainer.heads import find_head
+from limelight.explainer.rescoring import Rescorer
 from limelight.methods import OF_GRAPH, Method
 from limelight.probes import Capture, Probe, Request
 from limelight.scores import Score, directions, values
@@ -139,6 +140,7 @@ class Gathering:
             lambda: to_numpy(self._batch),
             self._images() if "images" in needs else None,
             self._scores(score) if "scores" in needs else None,
+            self._rescorer(layer, score) if "rescoring" in needs else None,
             **attention,
             **self._of_graph(layer, score),
         )
@@ -151,6 +153,10 @@ class Gathering:
             )
             for need in OF_GRAPH & self._needs
         }
+
+    def _rescorer(self, layer: str, score: Score) -> Rescorer:
+        request = self._request
+        return Rescorer(self._probe, self._batch, request, self._capture, layer, score)
 
     def _images(self) -> Any:
         if not self._probe.channels_last:

@@ -166,6 +166,31 @@ class Head:
     bias: Any  # (classes,) or None
 
 
+class Reruns(Protocol):
+    """Runs of a model on edited inputs, or on edited activations of one layer.
+
+    Attributes:
+        fixed: each size of a batch is compiled for itself, so that few are to be used.
+        reason: why edited activations take a whole forward pass; None where only what comes
+            behind the layer runs.
+    """
+
+    fixed: bool
+
+    @property
+    def reason(self) -> str | None:
+        """See above."""
+
+    def inputs(self, edited: Any, images: Sequence[int]) -> Any:
+        """(n, …) inputs as the model takes them → (n, classes), or (n,) of a callable target.
+
+        `images`: of which image of the batch each is an edit.
+        """
+
+    def activations(self, edited: Any, images: Sequence[int]) -> Any:
+        """(n, C, *spatial) activations of the layer → the same."""
+
+
 class Probe(Protocol):
     """Runs a model of one framework, and leaves it as it was found."""
 
@@ -198,6 +223,9 @@ class Probe(Protocol):
 
     def capture(self, images: Any, request: Request, index: Any) -> Capture:
         """One forward pass, and the tail's backward where gradients are asked for."""
+
+    def reruns(self, images: Any, layer: str, request: Request) -> Reruns:
+        """Runs on edits of `images`, or of what `layer` returns for them."""
 
 
 class GraphProbe(Probe, Protocol):

@@ -17,7 +17,16 @@ import keras
 
 from limelight import arrays
 from limelight.errors import ImageError, LayerNotFound, LimelightError, ModelError
-from limelight.probes.base import Capture, Head, LayerCall, Request, Trace, refusal, shape_of
+from limelight.probes.base import (
+    Capture,
+    Head,
+    LayerCall,
+    Request,
+    Reruns,
+    Trace,
+    refusal,
+    shape_of,
+)
 from limelight.probes.beside import given
 from limelight.probes.keras_layers import (
     final_operation,
@@ -179,6 +188,9 @@ class KerasProbe:
         raise NotImplementedError
 
     def capture(self, images: Any, request: Request, index: Any) -> Capture:
+        raise NotImplementedError
+
+    def reruns(self, images: Any, layer: str, request: Request) -> Reruns:
         raise NotImplementedError
 
     def _run(self, images: Any) -> Any:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import weakref
 from typing import Any
 
 import jax
+import jax.extend.core
 import jax.numpy as jnp
 import keras
 
@@ -19,6 +21,7 @@ from limelight.probes.base import (
     pick,
 )
 from limelight.probes.keras import KerasProbe, PerModel
+from limelight.probes.keras_replay import READS_BEFORE, CompiledReruns, Edits, result
 from limelight.probes.outputs import scores_of
 
 _compiled = PerModel()
@@ -142,6 +145,64 @@ class JaxProbe(KerasProbe):
             output = scores_of(output)
             check_output(output, len(images))
         return output.astype(jnp.float32), captured
+
+    # -- runs on edits ------------------------------------------------------------------------
+
+    def reruns(self, images: Any, layer: str, request: Request) -> CompiledReruns:
+        softened = self._softened(images) if request.function is None else None
+        key = ("reruns", request.function)
+        inputs = _compiled.get(self, key, lambda: self._build_inputs(request, softened))
+
+        def activations() -> Any:
+            edits = Edits.at(self, images, layer, request)
+            run, reads = _compiled.get(
+                self,
+                (*key, layer, request.reshape, images.shape[1:]),
+                lambda: self._build_activations(request, softened, edits, images),
+            )
+            # Weights are given with each call, for they may change.
+            return lambda *given: run(self._variables(), *given), reads
+
+        return CompiledReruns(
+            images, lambda edited: inputs(self._variables(), edited), activations, fixed=True
+        )
+
+    def _build_inputs(self, request: Request, softened: Any) -> Any:
+        kind, alive = type(self), weakref.ref(self.model)
+
+        def run(variables: Any, images: Any) -> Any:
+            probe = kind(alive())
+            call = functools.partial(probe._call_model, variables)
+            return result(call, images, request, softened, len(images))
+
+        return jax.jit(run)
+
+    def _build_activations(
+        self, request: Request, softened: Any, edits: Edits, images: Any
+    ) -> tuple[Any, str | None]:
+        kind, alive = type(self), weakref.ref(self.model)
+
+        def run(variables: Any, images: Any, which: Any, edited: Any) -> Any:
+            probe = kind(alive())
+            call = functools.partial(probe._call_model, variables)
+            with edits.put(probe, edited):
+                return result(call, jnp.take(images, which, axis=0), request, softened, len(which))
+
+        def of_images(images: Any) -> Any:
+            edited = jnp.zeros((1, len(edits.source)), jnp.float32)
+            return run(self._variables(), images, jnp.zeros(1, jnp.int32), edited)
+
+        reads = _is_read(jax.make_jaxpr(of_images)(images[:1]).jaxpr)
+        return jax.jit(run), READS_BEFORE if reads else None
+
+
+def _is_read(program: Any) -> bool:
+    """Whether what `program` returns depends on what it is given."""
+    live = {variable for variable in program.outvars if isinstance(variable, jax.extend.core.Var)}
+    for step in reversed(program.eqns):
+        if live.intersection(step.outvars):
+            live.update(v for v in step.invars if isinstance(v, jax.extend.core.Var))
+    return bool(live.intersection(program.invars))
 
 
 def _fill(batch: Any, size: int) -> Any:

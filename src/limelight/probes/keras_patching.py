@@ -1,22 +1,14 @@
-"""Temporary changes to Keras layers: seen by one thread only, and undone afterwards.
-
-A change is an entry in the instance's own dictionary, which hides the class's attribute and is
-past any tracking. Two threads would undo each other's entries, so that one at a time may have
-some; calls from other threads find the layer as it was.
-"""
+"""Temporary changes to Keras layers; see `limelight.probes.patching`."""
 
 from __future__ import annotations
 
-import functools
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-_ABSENT = object()
+from limelight.probes.patching import attribute, here, one_thread
 
-#: Held while layers are changed, and to be held while one looks at what may be changed.
-one_thread = threading.RLock()
+__all__ = ["one_thread", "patched", "without_activation"]
 
 
 @contextmanager
@@ -28,7 +20,7 @@ def patched(
     with one_thread, ExitStack() as stack:
         for name, layer in layers.items():
             call = layer.call
-            stack.enter_context(_attribute(layer, "call", _here(wrap(name, call), call)))
+            stack.enter_context(attribute(layer, "call", here(wrap(name, call), call)))
         yield
 
 
@@ -39,30 +31,5 @@ def without_activation(layer: Any) -> Iterator[None]:
         with patched({"": layer}, lambda name, call: lambda inputs, *args, **kwargs: inputs):
             yield
         return
-    with one_thread, _attribute(layer, "activation", _here(lambda x: x, layer.activation)):
+    with one_thread, attribute(layer, "activation", here(lambda x: x, layer.activation)):
         yield
-
-
-def _here(function: Callable[..., Any], elsewhere: Callable[..., Any]) -> Callable[..., Any]:
-    """`function` in the thread that is running now, `elsewhere` in all others."""
-    owner = threading.get_ident()
-
-    @functools.wraps(elsewhere)
-    def either(*args: Any, **kwargs: Any) -> Any:
-        return (function if threading.get_ident() == owner else elsewhere)(*args, **kwargs)
-
-    return either
-
-
-@contextmanager
-def _attribute(layer: Any, name: str, value: Any) -> Iterator[None]:
-    own = vars(layer)
-    before = own.get(name, _ABSENT)
-    own[name] = value
-    try:
-        yield
-    finally:
-        if before is _ABSENT:
-            del own[name]
-        else:
-            own[name] = before

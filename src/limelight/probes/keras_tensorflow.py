@@ -17,6 +17,7 @@ from limelight.probes.base import (
     pick,
 )
 from limelight.probes.keras import KerasProbe, PerModel
+from limelight.probes.keras_replay import READS_BEFORE, CompiledReruns, Edits, result
 from limelight.probes.outputs import scores_of
 
 _compiled = PerModel()
@@ -117,3 +118,63 @@ class TensorFlowProbe(KerasProbe):
             name: tf.experimental.numpy.swapaxes(each, 0, 1)
             for name, each in zip(request.layers, pulled, strict=True)
         }
+
+    # -- runs on edits ------------------------------------------------------------------------
+
+    def reruns(self, images: Any, layer: str, request: Request) -> CompiledReruns:
+        softened = self._softened(images) if request.function is None else None
+        shape = (None, *images.shape[1:])
+        key = ("reruns", shape, request.function)
+        inputs = _compiled.get(self, key, lambda: self._build_inputs(request, shape, softened))
+
+        def activations() -> Any:
+            edits = Edits.at(self, images, layer, request)
+            return _compiled.get(
+                self,
+                (*key, layer, request.reshape),
+                lambda: self._build_activations(request, shape, softened, edits),
+            )
+
+        return CompiledReruns(images, inputs, activations, fixed=False)
+
+    def _build_inputs(self, request: Request, shape: Any, softened: Any) -> Any:
+        kind, alive = type(self), weakref.ref(self.model)
+
+        def run(images: Any) -> Any:
+            return result(kind(alive())._run, images, request, softened, None)
+
+        signature = [tf.TensorSpec(shape, tf.float32)]
+        function = tf.function(run, input_signature=signature, autograph=False)
+        return function.get_concrete_function()
+
+    def _build_activations(
+        self, request: Request, shape: Any, softened: Any, edits: Edits
+    ) -> tuple[Any, str | None]:
+        kind, alive = type(self), weakref.ref(self.model)
+
+        def run(images: Any, which: Any, edited: Any) -> Any:
+            probe = kind(alive())
+            with edits.put(probe, edited):
+                return result(probe._run, tf.gather(images, which), request, softened, None)
+
+        signature = [
+            tf.TensorSpec(shape, tf.float32),
+            tf.TensorSpec((None,), tf.int32),
+            tf.TensorSpec((None,) * 4, tf.float32),
+        ]
+        function = tf.function(run, input_signature=signature, autograph=False)
+        concrete = function.get_concrete_function()
+        return concrete, READS_BEFORE if _is_read(concrete.inputs[0], concrete.outputs) else None
+
+
+def _is_read(given: Any, outputs: Any) -> bool:
+    """Whether the values of a graph's `outputs` depend on `given`."""
+    waiting, seen = [output.op for output in outputs], set[str]()
+    while waiting:
+        operation = waiting.pop()
+        if operation is given.op:
+            return True
+        if operation.name not in seen and operation.type != "Shape":
+            seen.add(operation.name)
+            waiting += [each.op for each in operation.inputs]
+    return False

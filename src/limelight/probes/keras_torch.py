@@ -7,6 +7,7 @@ from typing import Any
 from limelight.probes.base import Capture, Request
 from limelight.probes.keras import KerasProbe
 from limelight.probes.outputs import scores_of
+from limelight.probes.torch_replay import TorchReruns
 from limelight.probes.torch_tail import Tail, evaluating, outside_inference, without_graph
 
 
@@ -32,3 +33,18 @@ class KerasTorchProbe(KerasProbe):
             return self._channels_first(output, request)
 
         return Tail.run(run, request, index, len(images), self.xp, channels_first)
+
+    def reruns(self, images: Any, layer: str, request: Request) -> TorchReruns:
+        softened = self._softened(images) if request.function is None else None
+
+        def run(batch: Any) -> Any:
+            with evaluating(self.model), self._tapped((), lambda name, output: output, softened):
+                return self._run(batch)
+
+        def channels_first(output: Any) -> Any:
+            return self._channels_first(output, request)
+
+        function = request.function
+        return TorchReruns(
+            self.model, self._layers, "call", run, images, layer, function, channels_first
+        )

@@ -30,6 +30,7 @@ from limelight.probes.torch_graph import (
     guided_gradients,
     taken_off,
 )
+from limelight.probes.torch_replay import TorchReruns
 from limelight.probes.torch_tail import Tail, evaluating, outside_inference, without_graph
 from limelight.probes.torch_trace import bring, trace
 from limelight.scores import Score
@@ -230,6 +231,26 @@ class TorchProbe:
     def _transformer(self, images: Tensor) -> Transformer:
         with evaluating(self.model):
             return transformer(self.model, self._modules, self._run, images, self.trace)
+
+    def reruns(self, images: Tensor, layer: str, request: Request) -> TorchReruns:
+        softened = None
+        if request.function is None and self.activation(images) is not None:
+            softened = self._modules[str(self.trace(images).last)]
+
+        def run(batch: Tensor) -> Any:
+            with evaluating(self.model), ExitStack() as stack:
+                if softened is not None:
+                    stack.enter_context(taken_off(softened))
+                output = self._run(batch)
+                return output if request.function is not None else scores_of(output)
+
+        def channels_first(output: Tensor) -> Tensor:
+            return self._first(images, layer, output, request)
+
+        modules, function = self._modules, request.function
+        return TorchReruns(
+            self.model, modules, "forward", run, images, layer, function, channels_first
+        )
 
     def _layout(self, images: Tensor, layer: str, output: Tensor) -> Layout:
         # A run is worth its cost only where the output may be something else than a map.
