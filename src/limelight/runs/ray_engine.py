@@ -51,11 +51,17 @@ class Order:
     data: dict[str, Any] | None = None
 
     def by_path(self) -> Order:
-        """The same with the path of the data set instead of its entries, where it has one."""
+        """The same with whole paths, and that of the data set instead of its entries."""
+        settings = self.settings
+        folders = {name: folder.resolve() for name, folder in settings.maps.items()}
+        classes = settings.class_map
+        if isinstance(classes, str | Path):
+            classes = Path(classes).resolve()
+        order = replace(self, settings=replace(settings, maps=folders, class_map=classes))
         if self.source is None or self.dataset is None:
-            return self
+            return order
         data = describe_data(self.dataset)
-        return replace(self, dataset=None, split=self.dataset.split, data=data)
+        return replace(order, dataset=None, split=self.dataset.split, data=data)
 
     def open_data(self) -> Dataset:
         """The data set, as the caller has it.
