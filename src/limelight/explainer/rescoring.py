@@ -200,18 +200,21 @@ class ClosedForm:
         """Scores (J, K) of J edits, given the means of those from start to stop."""
         import numpy as np
 
+        outputs = 0 if self._weight is None else self._weight.shape[1]
+        linear = self._score.kind == "logit" and not self._score.against and outputs > 1
         found = []
         for start, stop in _chunks(len(images), size):
             means, index = _float64(pooled(start, stop)), self._index[images[start:stop]]
-            if self._score.kind == "logit" and not self._score.against and self._weight is not None:
+            if linear and self._weight is not None:
                 # Of a linear score, the rows of the classes explained are enough.
                 classes, places = np.unique(index, return_inverse=True)
                 bias = np.broadcast_to(self._bias, self._weight.shape[1:])[classes]
                 logits = means @ self._weight[:, classes] + bias
-                index = places.reshape(index.shape)
+                picked = np.take_along_axis(logits, places.reshape(index.shape), axis=1)
+                found.append(-picked if self._score.negative else picked)
             else:
                 logits = self.logits(means)
-            found.append(values(namespace(logits), logits, index, self._score))
+                found.append(values(namespace(logits), logits, index, self._score))
         return np.concatenate(found)
 
 
