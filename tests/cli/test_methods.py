@@ -19,6 +19,7 @@ def test_json_is_what_is_declared(call: Callable[..., Call]) -> None:
             method.title, method.paper, method.cost,
         )  # fmt: skip
         assert set(row["needs"]) == method.needs
+        assert row["frameworks"] == list(method.frameworks)
         assert row["options"] == dict(method.options)
         assert row["description"] == method.description
 

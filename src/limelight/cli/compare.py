@@ -18,7 +18,7 @@ def command(
     preprocess: options.Preprocess = "auto",
     size: options.Size = None,
     classes: options.Classes = None,
-    method: options.Methods = ["all"],  # noqa: B006 (Typer copies it)
+    method: options.Methods = ["all-gradient"],  # noqa: B006 (Typer copies it)
     layer: options.Layers = None,
     target: options.TargetClass = None,
     threshold: Annotated[float, typer.Option(help="Of the boxes: fraction of the maximum.")] = 0.2,
@@ -37,7 +37,7 @@ def command(
     from limelight.arrays import to_numpy
     from limelight.explainer import explain
 
-    names, method_options = options.parse_methods(method)
+    names, method_options = options.parse_methods(method, groups=True)
     classifier = options.open_model(model, arch, preprocess, size, classes)
     wanted = options.parse_target(target, classifier)
     if isinstance(wanted, list) or (isinstance(wanted, str) and wanted.startswith("top")):
@@ -57,7 +57,7 @@ def command(
     for name, by_layer in found.items():
         if isinstance(by_layer, dict):
             for path, maps in by_layer.items():
-                rows[path if len(names) == 1 else f"{name} · {path}"] = maps
+                rows[path if len(found) == 1 else f"{name} · {path}"] = maps
         else:
             rows[name] = by_layer
     first = next(iter(rows.values()))

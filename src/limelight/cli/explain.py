@@ -39,6 +39,9 @@ def command(
         bool, typer.Option("--negative", help="Explain what speaks against the class.")
     ] = False,
     fuse: Annotated[str | None, typer.Option(help="mean or max: one map of the layers.")] = None,
+    smooth: Annotated[
+        str | None, typer.Option(help="noise, flips or flips+scales: the mean over such variants.")
+    ] = None,
     threshold: Annotated[float, typer.Option(help="Of the box: fraction of the maximum.")] = 0.2,
     threshold_file: options.ThresholdFile = None,
     alpha: Annotated[float, typer.Option(help="Of the overlay: 0 image, 1 colours.")] = 0.5,
@@ -56,12 +59,17 @@ def command(
     """
     from limelight.explainer import Explainer
 
-    names, method_options = options.parse_methods(method)
+    names, method_options = options.parse_methods(method, groups=True)
     classifier = options.open_model(model, arch, preprocess, size, classes)
     if not as_json:
         typer.echo(f"{model}: {classifier.preprocess.assumed}", err=True)
     explainer = Explainer(
-        classifier, names, options.one_or_list(layer), fuse=fuse, options=method_options
+        classifier,
+        names,
+        options.one_or_list(layer),
+        fuse=fuse,
+        smooth=smooth,
+        options=method_options,
     )
     asked: dict[str, Any] = {
         "target": options.parse_target(target, classifier),
@@ -69,7 +77,9 @@ def command(
         "negative": negative,
         "batch_size": batch_size,
     }
-    cuts = options.box_options(threshold, threshold_file, names)
+    cuts = options.box_options(
+        threshold, threshold_file, [method.name for method in explainer.methods]
+    )
     writer = _Writer(out, cuts, alpha, colormap)
     rows, failed = [], []
     items = [*_photographs(images or []), *_examples(data, split, index or [])]

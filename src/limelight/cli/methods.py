@@ -22,6 +22,7 @@ def command(as_json: Json = False) -> None:
                 "paper": method.paper,
                 "needs": sorted(method.needs),
                 "cost": method.cost,
+                "frameworks": list(method.frameworks),
                 "class_blind": method.class_blind,
                 "options": dict(method.options),
                 "description": method.description,
@@ -34,9 +35,16 @@ def command(as_json: Json = False) -> None:
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("method", "what it is", "paper", "cost", "options"):
+    for title in ("method", "what it is", "paper", "cost", "runs on", "options"):
         table.add_column(title, no_wrap=title == "method")
     for method in methods:
         options = ", ".join(f"{name}={value}" for name, value in method.options.items())
-        table.add_row(method.name, method.title, method.paper, method.cost, options)
+        table.add_row(
+            method.name,
+            method.title,
+            method.paper,
+            method.cost,
+            ", ".join(method.frameworks),
+            options,
+        )
     Console().print(table)

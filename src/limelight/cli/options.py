@@ -108,8 +108,7 @@ Engine = Annotated[
 Address = Annotated[
     str | None,
     typer.Option(
-        help="Of a Ray cluster, e.g. auto or head:6379; a Ray of this machine's own if "
-        "absent."
+        help="Of a Ray cluster, e.g. auto or head:6379; a Ray of this machine's own if absent."
     ),
 ]
 Workers = Annotated[
@@ -185,21 +184,24 @@ def open_data(source: str, split: str | None, strict: bool, quiet: bool) -> data
     return opened
 
 
-def parse_methods(texts: list[str]) -> tuple[list[str], dict[str, Any]]:
+def parse_methods(texts: list[str], groups: bool = False) -> tuple[list[str], dict[str, Any]]:
     """Names of methods and their options, of ["gradcam,random:seed=3"].
+
+    `groups`: "all" and "all-gradient" stay as they are, for `explain` to find out what the model
+    allows; otherwise they stand for what runs once at one layer of models of either framework.
 
     Raises:
         MethodError: an unknown method, or an option that is not name=value.
     """
-    from limelight.methods import find_method, list_methods
+    from limelight.explainer.choice import GROUPS
+    from limelight.methods import find_method
 
     names: list[str] = []
     options: dict[str, Any] = {}
     for part in (part for text in texts for part in text.split(",")):
         name, _, said = part.strip().partition(":")
-        if name == "all":
-            # Those of attention run on vision transformers only: to be asked for by name.
-            names += [method.name for method in list_methods() if not method.of_attention]
+        if name in GROUPS:
+            names += [name] if groups else [m.name for m in GROUPS[name]() if m.runs_once]
             continue
         method = find_method(name)
         names.append(name)

@@ -97,6 +97,12 @@ class Method:
         return bool(self.needs & {"gradients", "again"})
 
     @property
+    def runs_once(self) -> bool:
+        """Whether it takes one pass of a model of either framework, and one layer."""
+        once = self.cost in ("forward", "forward + tail")
+        return once and self.across is None and "keras" in self.frameworks
+
+    @property
     def frameworks(self) -> tuple[str, ...]:
         """The frameworks on which the method runs."""
         return ("torch",) if self.needs & _TORCH_ONLY else ("torch", "keras")
