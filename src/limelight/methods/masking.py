@@ -7,19 +7,21 @@ that is constant makes no mask: it is not scored, and has the weight 0.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from limelight.arrays import like, to_numpy
 from limelight.evidence import Evidence
-from limelight.frames import Frame
-from limelight.methods.declaration import method
+from limelight.frames import Frame, bilinear
+from limelight.methods.declaration import deviation, method
 from limelight.methods.reduce import relu, weigh_channels_by_class
 
 if TYPE_CHECKING:
     import numpy as np
 
 _NEEDS = {"activations", "images", "rescoring"}
+#: ``make(xp, channels (n, h, w), size)`` → masks (n, H, W).
+Make = Callable[[Any, Any, tuple[int, int]], Any]
 # At most this part of a mask's range counts as rounding, and the mask as constant.
 _ROUNDING = 1e-6
 
@@ -35,6 +37,18 @@ def scorecam(e: Evidence) -> Any:
     Networks", CVPR Workshops 2020, eq. 5 to 8.
     """
     return _weighed(e, 1, lambda masks, variant: masks)
+
+
+@deviation("scorecam", "pytorch-grad-cam")
+def scorecam_of_grad_cam(e: Evidence) -> Any:
+    """M of `scorecam` with masks upsampled by align_corners=True, constant channels scored too."""
+    return _weighed(e, 1, lambda masks, variant: masks, _align_corners)
+
+
+@deviation("scorecam", "torchcam")
+def scorecam_of_torchcam(e: Evidence) -> Any:
+    """M of `scorecam` with masks scaled before they are upsampled, constant channels scored too."""
+    return _weighed(e, 1, lambda masks, variant: masks, _scale_first)
 
 
 @method("sscam", title="SS-CAM", paper="Wang et al. 2020", needs=_NEEDS)
@@ -70,16 +84,32 @@ def iscam(e: Evidence, *, steps: int = 10) -> Any:
     Source: Naidu et al., "IS-CAM: Integrated Score-CAM for axiomatic-based explanations",
     arXiv 2010.03023, eq. 3 to 5.
     """
+    return _in_steps(e, [j / steps for j in range(1, steps + 1)])
+
+
+@deviation("iscam", "torchcam")
+def iscam_of_torchcam(e: Evidence, *, steps: int = 10) -> Any:
+    """M of `iscam` with (1 + … + j)/n in place of j/n, masks as in `scorecam_of_torchcam`."""
+    return _in_steps(e, [j * (j + 1) / 2 / steps for j in range(1, steps + 1)], _scale_first)
+
+
+def _in_steps(e: Evidence, factors: Sequence[float], make: Make | None = None) -> Any:
     import numpy as np
 
-    parts = np.arange(1, steps + 1, dtype=np.float32) / np.float32(steps)
-    return _weighed(e, steps, lambda masks, step: masks * like(parts[step][:, None, None], masks))
+    parts = np.asarray(factors, np.float32)[:, None, None]
+    return _weighed(e, len(parts), lambda masks, step: masks * like(parts[step], masks), make)
 
 
-def _weighed(e: Evidence, variants: int, vary: Callable[[Any, np.ndarray], Any]) -> Any:
+def _weighed(
+    e: Evidence,
+    variants: int,
+    vary: Callable[[Any, np.ndarray], Any],
+    make: Make | None = None,
+) -> Any:
     """ReLU Σ_c w_c A_c, the scores averaged over variants of each mask.
 
     ``vary(masks, variant)``: masks (n, H, W) as their variants of these numbers (n,).
+    ``make(xp, channels, size)``: another library's masks, which has some of constant channels too.
     """
     import numpy as np
 
@@ -88,13 +118,14 @@ def _weighed(e: Evidence, variants: int, vary: Callable[[Any, np.ndarray], Any])
     n, c, *grid = (int(size) for size in a.shape)
     size = int(x.shape[2]), int(x.shape[3])
     flat = xp.reshape(a, (n * c, *grid))
-    pairs = np.flatnonzero(~is_constant(xp, flat))
+    pairs = np.arange(n * c) if make else np.flatnonzero(~is_constant(xp, flat))
     jobs = np.repeat(pairs, variants)
     variant = np.tile(np.arange(variants), len(pairs))
 
     def edit(start: int, stop: int) -> Any:
         channel = xp.take(flat, like(jobs[start:stop], flat), axis=0)
-        masks = vary(minmax(xp, upsample(xp, channel, size)), variant[start:stop])
+        masks = (make or _masks)(xp, channel, size)
+        masks = vary(masks, variant[start:stop])
         return behind(xp, x, masks, jobs[start:stop] // c)
 
     if not len(jobs):
@@ -119,6 +150,26 @@ def _softmax(scores: np.ndarray, pairs: np.ndarray, n: int, c: int) -> np.ndarra
 
 
 # -- masks ------------------------------------------------------------------------------------
+
+
+def _masks(xp: Any, channels: Any, size: tuple[int, int]) -> Any:
+    return minmax(xp, upsample(xp, channels, size))
+
+
+def _scale_first(xp: Any, channels: Any, size: tuple[int, int]) -> Any:
+    return upsample(xp, minmax(xp, channels), size)
+
+
+def _align_corners(xp: Any, channels: Any, size: tuple[int, int]) -> Any:
+    """As `_masks`, with the outer cells' middles on the corners of the image."""
+    import numpy as np
+
+    matrices = []
+    for cells, pixels in zip(channels.shape[1:], size, strict=True):
+        positions = (np.linspace(0, int(cells) - 1, pixels) + 0.5) / int(cells)
+        matrices.append(bilinear(positions, int(cells)).astype(np.float32))
+    rows, columns = (like(matrix, channels) for matrix in (matrices[0], matrices[1].T.copy()))
+    return minmax(xp, xp.matmul(xp.matmul(rows, channels), columns))
 
 
 def upsample(xp: Any, values: Any, size: tuple[int, int]) -> Any:
