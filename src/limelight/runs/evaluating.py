@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from limelight.runs.cuts import Cut
 from limelight.runs.explaining import Explained, Explaining
 from limelight.runs.rows import Found, Row
-from limelight.runs.scoring import MapScorer
+from limelight.runs.scoring import MapScorer, diagnose
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,6 +53,7 @@ class Evaluator:
                 image.stretched.get(name, image.frame),
                 image.boxes,
                 self.cuts[name],
+                image.diagnoses[name] if name in image.diagnoses else diagnose(values),
                 keep=name not in image.stretched,
             )
             for name, values in image.maps.items()

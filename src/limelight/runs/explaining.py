@@ -44,6 +44,7 @@ class Explained:
         boxes: (n, 4) the true boxes of the class, in pixels of the original image.
         frame: where the model's input lies in the original image.
         maps: by method, and by folder of maps: (h, w) raw.
+        diagnoses: by method, why its map is empty or means nothing; None where nothing is wrong.
         stretched: by folder of maps, the frame that stretches its map over the image.
     """
 
@@ -60,6 +61,7 @@ class Explained:
     boxes: np.ndarray | None = None
     frame: Frame | None = None
     maps: Mapping[str, np.ndarray] = field(default_factory=dict)
+    diagnoses: Mapping[str, str | None] = field(default_factory=dict)
     stretched: Mapping[str, Frame] = field(default_factory=dict)
 
 
@@ -194,6 +196,7 @@ class Explaining:
         scores, target = to_numpy(first.scores).astype(np.float32), to_numpy(first.target)
         p = probabilities(np, scores, self._activation_of(arrays))
         maps = {name: each.numpy() for name, each in found.items()}
+        diagnoses = {name: each.diagnosis for name, each in found.items()}
         for i, each in enumerate(batch):
             top = np.argsort(-scores[i], kind="stable")[:_TOP]
             yield replace(
@@ -204,6 +207,7 @@ class Explaining:
                 target_score=float(scores[i, target[i]]),
                 probability=float(p[i, top[0]]),
                 maps={name: values[i] for name, values in maps.items()},
+                diagnoses={name: said[i] for name, said in diagnoses.items()},
             )
 
     def _activation_of(self, arrays: np.ndarray) -> str:

@@ -106,8 +106,12 @@ def evaluate_methods(
 
 
 def chosen_metrics(max_box_acc: bool) -> tuple[str, ...]:
-    """The names of all scorers, or of those that are quick."""
-    return tuple(name for name, scorer in scorers().items() if max_box_acc or not scorer.slow)
+    """The names of all scorers of maps, or of those that are quick."""
+    return tuple(
+        name
+        for name, scorer in scorers().items()
+        if not scorer.measured and (max_box_acc or not scorer.slow)
+    )
 
 
 def make_evaluator(
@@ -130,9 +134,17 @@ def make_evaluator(
 
 def _explaining(classifier: Classifier | None, dataset: Dataset, settings: Settings) -> Explaining:
     from limelight.explainer import Explainer
+    from limelight.runs.benching import Measuring
 
-    explainer = None
-    if classifier is not None and settings.methods:
+    explainer: Explainer | Measuring | None = None
+    measured = {
+        name: scorer.make()
+        for name, scorer in scorers().items()
+        if scorer.measured and name in settings.metrics
+    }
+    if classifier is not None and measured:
+        explainer = Measuring(classifier, settings, measured)
+    elif classifier is not None and settings.methods:
         explainer = Explainer(
             classifier, list(settings.methods), settings.layer, options=settings.options
         )

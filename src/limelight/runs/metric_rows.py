@@ -6,7 +6,7 @@ travel in a file, and the value is computed where all rows are together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,10 @@ class Scorer:
             square of 224 pixels. Otherwise they are normalized as the method's cut says, in the
             pixels of the original image.
         slow: whether it goes through all thresholds.
+        measured: whether the model is asked again; such a metric's rows come from
+            `limelight.runs.benching`, and exist where there are no true boxes too.
+        lower: whether small values are good.
+        group: what it judges: one of `GROUPS`.
     """
 
     name: str
@@ -38,6 +42,13 @@ class Scorer:
     make: Callable[[], Metric]
     protocol: bool = False
     slow: bool = False
+    measured: bool = False
+    lower: bool = False
+    group: str = "localization"
+
+
+#: What figures judge; a method's rank is the mean of its ranks in each but the last.
+GROUPS = ("localization", "pointing", "faithfulness", "sanity", "cost")
 
 
 @cache
@@ -48,10 +59,33 @@ def scorers() -> dict[str, Scorer]:
     found = (
         Scorer("maxboxacc-v1", "MaxBoxAcc", lambda: MaxBoxAcc(1), protocol=True, slow=True),
         Scorer("maxboxacc-v2", "MaxBoxAccV2", lambda: MaxBoxAcc(2), protocol=True, slow=True),
-        Scorer("pointing-game", "pointing", PointingGame),
-        Scorer("energy-pointing-game", "energy", EnergyPointingGame),
+        Scorer("pointing-game", "pointing", PointingGame, group="pointing"),
+        Scorer("energy-pointing-game", "energy", EnergyPointingGame, group="pointing"),
+        *_measured(),
     )
     return {scorer.name: scorer for scorer in found}
+
+
+def _measured() -> Iterator[Scorer]:
+    """The metrics for which the model is asked again."""
+    from limelight.explainer.faithfulness import faithfulness_metrics
+    from limelight.explainer.sanity import stage_names
+    from limelight.metrics import SIMILARITIES, ModelRandomization, find_metric
+    from limelight.runs.benching import STAGES
+
+    for name in faithfulness_metrics():
+        kind: Any = find_metric(name)
+        title = name.replace("-", " ")
+        lower = not kind.greater_is_better
+        yield Scorer(name, title, kind, measured=True, lower=lower, group="faithfulness")
+    for similarity in SIMILARITIES:
+
+        def make(similarity: str = similarity) -> Metric:
+            return ModelRandomization(stage_names(STAGES), similarity=similarity)
+
+        key = f"{ModelRandomization.name}-{similarity}"
+        title = f"randomized ({similarity})"
+        yield Scorer(key, title, make, measured=True, lower=True, group="sanity")
 
 
 class _Rows:

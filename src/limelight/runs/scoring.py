@@ -27,7 +27,9 @@ class MapScorer:
     def __init__(self, names: Sequence[str]) -> None:
         from limelight.metrics import BASELINES
 
-        self._names = [name for name in scorers() if name in names]
+        self._names = [
+            name for name, scorer in scorers().items() if name in names and not scorer.measured
+        ]
         self._metrics = self._made()
         # A metric remembers the map before, and each baseline is the same map again and again.
         self._of_baseline = {name: self._made() for name in BASELINES}
@@ -36,7 +38,13 @@ class MapScorer:
         return {name: with_rows(scorers()[name].make()) for name in self._names}
 
     def method(
-        self, values: np.ndarray, frame: Frame, truth: np.ndarray, cut: Cut, keep: bool
+        self,
+        values: np.ndarray,
+        frame: Frame,
+        truth: np.ndarray,
+        cut: Cut,
+        diagnosis: str | None,
+        keep: bool,
     ) -> Found:
         """What a map found.
 
@@ -45,6 +53,7 @@ class MapScorer:
             frame: where that lies in the image.
             truth: (n, 4) true boxes in pixels of the original image; n may be 0.
             cut: how the map is thresholded.
+            diagnosis: why the map is empty or means nothing.
             keep: whether the map itself is kept.
         """
         import numpy as np
@@ -58,7 +67,7 @@ class MapScorer:
             square = np.clip(resized(normalize(values, "minmax"), _squashed(frame)), 0, 1)
         scores = self._scores(self._metrics, whole, square, truth, frame.original_size)
         scale, kept = _compressed(values) if keep else (1.0, None)
-        return Found(box, best_iou(box, truth), scores, diagnose(values), kept, scale)
+        return Found(box, best_iou(box, truth), scores, diagnosis, kept, scale)
 
     def baselines(self, size: Size, truth: np.ndarray) -> dict[str, Found]:
         """What the baselines score on an image of `size`; their boxes are found when cut."""
@@ -124,7 +133,7 @@ def best_iou(box: np.ndarray, truth: np.ndarray) -> float | None:
 
 
 def diagnose(values: np.ndarray) -> str | None:
-    """Why a raw map is empty or means nothing, in the words of `Maps.diagnosis`."""
+    """Why a map of which nothing else is known is empty, in the words of `Maps.diagnosis`."""
     from limelight.maps import Maps
 
     one = Maps(values[None], None, None, None, "", "", (Frame.identity((1, 1)),))
