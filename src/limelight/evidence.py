@@ -90,6 +90,7 @@ class Evidence:
             model's head makes of the output of block l in place of the last one's.
         tokens: what the T tokens are.
         again: the evidence of each variant of the inputs, for the same classes.
+        eigen_smooth: whether the sum over channels shall be their first component instead.
         curvature: H A, the derivative of G along A, (N, [K,] C, *spatial).
         guided: the gradient at the input with guided ReLUs, (N, [K,] channels, H, W).
         full_gradients: X ⊙ ∂y/∂X, then b ⊙ ∂y/∂z of each bias, each (N, [K,] C, …).
@@ -108,6 +109,7 @@ class Evidence:
     block_gradients: Sequence[Any] | None = None
     tokens: Tokens | None = None
     again: Callable[[Smooth], Sequence[Evidence]] | None = None
+    eigen_smooth: bool = False
     curvature: Any = None
     guided: Any = None
     full_gradients: Sequence[Any] | None = None
@@ -116,7 +118,9 @@ class Evidence:
         """What speaks of the k-th of K classes."""
         by_class = ("gradients", "class_weights", "scores", "curvature", "guided")
         found = {name: getattr(self, name) for name in by_class}
-        cut = {name: None if each is None else each[:, k] for name, each in found.items()}
+        cut: dict[str, Any] = {
+            name: None if each is None else each[:, k] for name, each in found.items()
+        }
         for name in ("attention_gradients", "block_gradients", "full_gradients"):
             each = getattr(self, name)
             cut[name] = None if each is None else [gradient[:, k] for gradient in each]

@@ -77,6 +77,16 @@ class Choice:
                     "layer=[…] with two or more, or none to have them chosen",
                 )
 
+    def leave_out_without_sum(self) -> None:
+        """Go on without the methods for which `eigen_smooth` has no meaning."""
+        for method in list(self.methods):
+            if not method.sums_channels:
+                self.leave_out(
+                    method,
+                    f"{method.name} is no sum over channels, so that eigen_smooth has no meaning "
+                    "for it; gradcam is one",
+                )
+
     def leave_out_of_classes(self) -> None:
         """Go on without the methods that speak of classes, where a callable is explained."""
         for method in list(self.methods):

@@ -40,6 +40,7 @@ def explain(
     negative: bool = False,
     fuse: str | None = None,
     smooth: str | Smooth | None = None,
+    eigen_smooth: bool = False,
     compat: str | None = None,
     options: Mapping[str, Any] | None = None,
     reshape_transform: Callable[[Any], Any] | None = None,
@@ -69,6 +70,8 @@ def explain(
             brought to the finest grid. RefineCAM fuses them in its own way.
         smooth: "noise", "flips", "flips+scales" or a `limelight.Smooth`: the mean of the maps of
             variants of each image, for the classes of the image as it is.
+        eigen_smooth: the first principal component of what a method sums over channels, in place of
+            the sum.
         compat: "pytorch-grad-cam" or "torchcam": the formulas of that library, for methods where
             it deviates from the paper.
         options: a method's options; of several methods, each takes those it knows.
@@ -91,6 +94,7 @@ def explain(
         layer,
         fuse=fuse,
         smooth=smooth,
+        eigen_smooth=eigen_smooth,
         compat=compat,
         options=options,
         reshape_transform=reshape_transform,
@@ -115,6 +119,7 @@ class Explainer:
         *,
         fuse: str | None = None,
         smooth: str | Smooth | None = None,
+        eigen_smooth: bool = False,
         compat: str | None = None,
         options: Mapping[str, Any] | None = None,
         reshape_transform: Callable[[Any], Any] | None = None,
@@ -131,6 +136,9 @@ class Explainer:
             raise MethodError("an empty list of methods or layers leaves nothing to explain")
         if layer is not None and len(self._asked) < 2:
             self._choice.leave_out_several()
+        self.eigen_smooth = eigen_smooth
+        if eigen_smooth:
+            self._choice.leave_out_without_sum()
         if fuse is not None and fuse not in FUSIONS:
             raise MethodError(
                 f"fuse={fuse!r} is not a fusion; choose {' or '.join(map(repr, FUSIONS))}"
@@ -187,7 +195,9 @@ class Explainer:
             if shift:
                 shown["shift"] = shift[0]
             self._check(capture, wanted, request, start, stop)
-            gathering = Gathering(self.probe, batch, request, capture, choice.methods, batch_size)
+            gathering = Gathering(
+                self.probe, batch, request, capture, choice.methods, batch_size, self.eigen_smooth
+            )
             for key, values in self._values(choice, gathering, layers, several, scores).items():
                 also = self._gradient(key, request, capture, scores)
                 maps = self._maps(

@@ -40,6 +40,7 @@ class Gathering:
         capture: what it brought back.
         methods: the methods that will ask.
         batch_size: how many images pass through the model at a time.
+        eigen_smooth: see `Evidence`.
     """
 
     def __init__(
@@ -50,7 +51,9 @@ class Gathering:
         capture: Capture,
         methods: Sequence[Method],
         batch_size: int = 32,
+        eigen_smooth: bool = False,
     ) -> None:
+        self._eigen_smooth = eigen_smooth
         self._probe, self._batch = probe, batch
         self._request, self._capture = request, capture
         self._methods, self._batch_size = methods, batch_size
@@ -91,7 +94,10 @@ class Gathering:
             activations, gradients = (
                 parts(array, len(backs)) for array in (each.activations, each.gradients)
             )
-            found += [Evidence(each.xp, a, g) for a, g in zip(activations, gradients, strict=True)]
+            found += [
+                Evidence(each.xp, a, g, eigen_smooth=self._eigen_smooth)
+                for a, g in zip(activations, gradients, strict=True)
+            ]
         return found
 
     def again(self, smooth: Smooth) -> list[Run]:
@@ -120,7 +126,15 @@ class Gathering:
             index = np.concatenate([to_numpy(index)] * len(variants))
         request = replace(self._request, top=0)
         capture = self._probe.capture(batch, request, index)
-        run = Gathering(self._probe, batch, request, capture, self._methods, self._batch_size)
+        run = Gathering(
+            self._probe,
+            batch,
+            request,
+            capture,
+            self._methods,
+            self._batch_size,
+            self._eigen_smooth,
+        )
         return run, [back for _, back in variants]
 
     def _evidence(self, layer: str, score: Score) -> Evidence:
@@ -141,6 +155,7 @@ class Gathering:
             self._images() if "images" in needs else None,
             self._scores(score) if "scores" in needs else None,
             self._rescorer(layer, score) if "rescoring" in needs else None,
+            eigen_smooth=self._eigen_smooth,
             **attention,
             **self._of_graph(layer, score),
         )

@@ -6,7 +6,7 @@ from typing import Any
 
 from limelight.evidence import Evidence
 from limelight.methods.declaration import method
-from limelight.methods.reduce import weigh_channels
+from limelight.methods.reduce import weighted_sum
 
 
 @method(
@@ -21,4 +21,4 @@ def cam(e: Evidence) -> Any:
 
     Source: Zhou et al., "Learning Deep Features for Discriminative Localization", CVPR 2016, eq. 2.
     """
-    return weigh_channels(e.xp, e.class_weights, e.activations)
+    return weighted_sum(e, e.class_weights, e.activations)

@@ -97,6 +97,12 @@ class Method:
         return bool(self.needs & {"gradients", "again"})
 
     @property
+    def sums_channels(self) -> bool:
+        """Whether the map is a sum over channels, which `eigen_smooth` puts a component in for."""
+        names = self.formula.__code__.co_names
+        return "sum_channels" in names or "weighted_sum" in names
+
+    @property
     def runs_once(self) -> bool:
         """Whether it takes one pass of a model of either framework, and one layer."""
         once = self.cost in ("forward", "forward + tail")

@@ -10,7 +10,7 @@ from typing import Any
 
 from limelight.evidence import Evidence
 from limelight.methods.declaration import deviation, method
-from limelight.methods.reduce import over_positions, relu, weigh_channels
+from limelight.methods.reduce import over_positions, relu, sum_channels, weighted_sum
 
 _NEEDS = {"activations", "gradients"}
 
@@ -23,7 +23,7 @@ def gradcam(e: Evidence) -> Any:
     Localization", ICCV 2017, eq. 1 and 2.
     """
     weights = e.xp.mean(over_positions(e.xp, e.gradients), axis=-1)
-    return relu(e.xp, weigh_channels(e.xp, weights, e.activations))
+    return relu(e.xp, weighted_sum(e, weights, e.activations))
 
 
 @method("gradcam++", title="Grad-CAM++", paper="Chattopadhay et al. 2018", needs=_NEEDS)
@@ -43,7 +43,7 @@ def gradcam_plus_plus(e: Evidence) -> Any:
     denominator = 2 + total * positive
     safe = e.xp.where(denominator == 0, float("inf") * e.xp.ones_like(total), denominator)
     weights = e.xp.sum(positive / safe, axis=-1)
-    return relu(e.xp, weigh_channels(e.xp, weights, e.activations))
+    return relu(e.xp, weighted_sum(e, weights, e.activations))
 
 
 @deviation("gradcam++", "pytorch-grad-cam")
@@ -53,7 +53,7 @@ def _gradcam_plus_plus_with_epsilon(e: Evidence) -> Any:
     total = xp.sum(over_positions(xp, e.activations), axis=-1, keepdims=True)
     alpha = gradients**2 / (2 * gradients**2 + total * gradients**3 + 1e-6)
     weights = xp.sum(alpha * relu(xp, gradients), axis=-1)
-    return relu(xp, weigh_channels(xp, weights, e.activations))
+    return relu(xp, weighted_sum(e, weights, e.activations))
 
 
 @deviation("gradcam++", "torchcam")
@@ -61,7 +61,7 @@ def _gradcam_plus_plus_without_denominator(e: Evidence) -> Any:
     """w_c = Σ_ij G² ReLU(G): the denominator of α is never applied."""
     gradients = over_positions(e.xp, e.gradients)
     weights = e.xp.sum(gradients**2 * relu(e.xp, gradients), axis=-1)
-    return relu(e.xp, weigh_channels(e.xp, weights, e.activations))
+    return relu(e.xp, weighted_sum(e, weights, e.activations))
 
 
 @method("xgradcam", title="XGrad-CAM", paper="Fu et al. 2020", needs=_NEEDS)
@@ -74,7 +74,7 @@ def xgradcam(e: Evidence) -> Any:
     activations = over_positions(e.xp, e.activations)
     weighted = e.xp.sum(over_positions(e.xp, e.gradients) * activations, axis=-1)
     weights = weighted / (e.xp.sum(activations, axis=-1) + 1e-7)
-    return relu(e.xp, weigh_channels(e.xp, weights, e.activations))
+    return relu(e.xp, weighted_sum(e, weights, e.activations))
 
 
 @method("hirescam", title="HiResCAM", paper="Draelos & Carin 2020", needs=_NEEDS)
@@ -84,7 +84,7 @@ def hirescam(e: Evidence) -> Any:
     Source: Draelos and Carin, "Use HiResCAM instead of Grad-CAM for faithful explanations of
     convolutional neural networks", arXiv 2011.08891, eq. 5.
     """
-    return e.xp.sum(e.gradients * e.activations, axis=1)
+    return sum_channels(e, e.gradients * e.activations)
 
 
 @method("gradcam-elementwise", title="Grad-CAM, elementwise", needs=_NEEDS)
@@ -93,7 +93,7 @@ def gradcam_elementwise(e: Evidence) -> Any:
 
     Source: no paper; the element-wise variant in wide use.
     """
-    return e.xp.sum(relu(e.xp, e.gradients * e.activations), axis=1)
+    return sum_channels(e, relu(e.xp, e.gradients * e.activations))
 
 
 def _scale_early_layer(xp: Any, map: Any) -> Any:
@@ -119,4 +119,4 @@ def layercam(e: Evidence) -> Any:
     Source: Jiang et al., "LayerCAM: Exploring Hierarchical Class Activation Maps for
     Localization", IEEE TIP 2021, eq. 5 to 8.
     """
-    return relu(e.xp, e.xp.sum(relu(e.xp, e.gradients) * e.activations, axis=1))
+    return relu(e.xp, sum_channels(e, relu(e.xp, e.gradients) * e.activations))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from limelight.arrays import like
+from limelight.evidence import Evidence
 from limelight.frames import Frame
 
 
@@ -86,3 +87,16 @@ def centred(xp: Any, values: Any) -> Any:
     """`values` (N, C, *spatial) less each channel's mean over its positions."""
     flat = over_positions(xp, values)
     return xp.reshape(flat - xp.mean(flat, axis=-1, keepdims=True), values.shape)
+
+
+def sum_channels(e: Evidence, values: Any) -> Any:
+    """Σ_c of `values` (N, C, *spatial); their first component where `e.eigen_smooth` is set."""
+    return first_component(e.xp, values) if e.eigen_smooth else e.xp.sum(values, axis=1)
+
+
+def weighted_sum(e: Evidence, weights: Any, activations: Any) -> Any:
+    """Σ_c w_c A_c; the first component of w_c A_c where `e.eigen_smooth` is set."""
+    if not e.eigen_smooth:
+        return weigh_channels(e.xp, weights, activations)
+    shape = (*weights.shape, *(1 for _ in activations.shape[2:]))
+    return first_component(e.xp, e.xp.reshape(weights, shape) * activations)

@@ -6,7 +6,7 @@ from typing import Any
 
 from limelight.evidence import Evidence
 from limelight.methods.declaration import method
-from limelight.methods.reduce import over_positions, relu, weigh_channels
+from limelight.methods.reduce import over_positions, relu, weighted_sum
 
 
 @method(
@@ -27,4 +27,4 @@ def shapleycam(e: Evidence) -> Any:
     """
     change = e.gradients - 0.5 * e.curvature
     weights = e.xp.mean(over_positions(e.xp, change), axis=-1)
-    return relu(e.xp, weigh_channels(e.xp, weights, e.activations))
+    return relu(e.xp, weighted_sum(e, weights, e.activations))

@@ -6,7 +6,7 @@ from typing import Any
 
 from limelight.evidence import Evidence
 from limelight.methods.declaration import deviation, method
-from limelight.methods.reduce import over_positions, relu, weigh_channels
+from limelight.methods.reduce import over_positions, relu, weighted_sum
 from limelight.smoothing import Smooth
 
 
@@ -42,7 +42,7 @@ def smooth_gradcam_plus_plus(
     denominator = 2 * second + total * unit * third
     safe = xp.where(denominator == 0, float("inf") * xp.ones_like(denominator), denominator)
     weights = xp.sum(second / safe * relu(xp, first * unit), axis=-1)
-    return relu(xp, weigh_channels(xp, weights, e.activations))
+    return relu(xp, weighted_sum(e, weights, e.activations))
 
 
 @deviation("smoothgradcam++", "torchcam")
@@ -57,4 +57,4 @@ def _of_the_last_noisy_input(
     total = xp.sum(over_positions(xp, third * e.activations), axis=-1, keepdims=True)
     alpha = over_positions(xp, second) / (2 * over_positions(xp, second) + total + 1e-8)
     weights = xp.sum(alpha * relu(xp, over_positions(xp, noisy[-1].gradients)), axis=-1)
-    return relu(xp, weigh_channels(xp, weights, noisy[-1].activations))
+    return relu(xp, weighted_sum(e, weights, noisy[-1].activations))
