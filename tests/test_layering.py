@@ -20,7 +20,17 @@ LAYERS = (
     {"explainer"},
     {"maps"},
     {"methods", "localization", "metrics", "draw", "probes", "models", "data"},
-    {"evidence", "frames", "boxes", "arrays", "images", "scores", "smoothing", "targets"},
+    {
+        "evidence",
+        "frames",
+        "boxes",
+        "arrays",
+        "blurring",
+        "images",
+        "scores",
+        "smoothing",
+        "targets",
+    },
     {"errors", "_version"},
 )
 # What may import a neighbour of its own layer, because it is made of it.
@@ -30,6 +40,7 @@ NEIGHBOURS = {
     ("metrics", "localization"),
     ("evidence", "smoothing"),
     ("smoothing", "arrays"),
+    ("blurring", "arrays"),
     ("targets", "arrays"),
 }
 FRAMEWORKS = {"torch", "torchvision", "keras", "tensorflow", "jax"}

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from limelight.errors import LimelightError as LimelightError
     from limelight.explainer import Explainer as Explainer
     from limelight.explainer import explain as explain
+    from limelight.explainer.faithfulness import score_faithfulness as score_faithfulness
+    from limelight.explainer.sanity import check_label_randomization as check_label_randomization
+    from limelight.explainer.sanity import check_randomization as check_randomization
     from limelight.frames import Frame as Frame
     from limelight.maps import Maps as Maps
     from limelight.methods import list_methods as list_methods
@@ -34,12 +37,15 @@ _PUBLIC = {
     "LimelightError": "limelight.errors",
     "Maps": "limelight.maps",
     "Smooth": "limelight.smoothing",
+    "check_label_randomization": "limelight.explainer.sanity",
+    "check_randomization": "limelight.explainer.sanity",
     "evaluate": "limelight.report",
     "explain": "limelight.explainer",
     "list_methods": "limelight.methods",
     "list_models": "limelight.models",
     "load": "limelight.models",
     "run": "limelight.runs",
+    "score_faithfulness": "limelight.explainer.faithfulness",
     "train_classifier": "limelight.training",
 }
 _MODULES = (

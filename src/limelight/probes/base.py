@@ -209,6 +209,10 @@ class Probe(Protocol):
     def trace(self, images: Any) -> Trace:
         """All calls of layers in a run on one of `images`."""
 
+    @property
+    def layers(self) -> Mapping[str, Any]:
+        """The layers by path."""
+
     def layer_names(self) -> Sequence[str]:
         """The paths of all layers."""
 

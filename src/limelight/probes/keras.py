@@ -66,6 +66,10 @@ class KerasProbe:
 
     # -- what the model is --------------------------------------------------------------------
 
+    @property
+    def layers(self) -> Mapping[str, Any]:
+        return self._layers
+
     def layer_names(self) -> Sequence[str]:
         return list(self._layers)
 

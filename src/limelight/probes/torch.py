@@ -8,7 +8,7 @@ before the layer is ever differentiated, and no parameter's gradient is ever com
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from inspect import signature
 from typing import Any
@@ -71,6 +71,10 @@ class TorchProbe:
         return array_api_compat.torch
 
     # -- what the model is --------------------------------------------------------------------
+
+    @property
+    def layers(self) -> Mapping[str, nn.Module]:
+        return self._modules
 
     def layer_names(self) -> Sequence[str]:
         return list(self._modules)

@@ -1,0 +1,109 @@
+"""Noisy linear imputation: unknown pixels as weighted means of their neighbours."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from limelight.arrays import like, namespace
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_COARSEST = 8  # pixels a side; below that the first guess is the mean of what is known
+_CHECK = 8  # iterations between looks at how far it is
+
+
+def impute(images: Any, unknown: Any, tolerance: float = 1e-4, iterations: int = 400) -> Any:
+    """The images with each unknown pixel the weighted mean of its neighbours, known or not.
+
+    Direct neighbours weigh 1/6, diagonal ones 1/12; at the border the weights of those that are
+    there are scaled to sum to one. That is one linear equation for each unknown pixel, symmetric
+    and positive definite; conjugate gradients solve them for all images at once, on their device,
+    from the solution at half the resolution.
+
+    Args:
+        images: (n, C, H, W); what stands in unknown pixels is not used.
+        unknown: (n, 1, H, W) bool, at least one of each image false.
+        tolerance: of the residual, as a part of the right-hand side.
+        iterations: at most so many at each resolution.
+
+    Source: Rong et al. 2022, ROAD, section 4.2.
+    """
+    xp = namespace(images)
+    found = _impute(
+        xp,
+        xp.astype(images, xp.float32),
+        xp.astype(unknown, xp.float32),
+        tolerance,
+        iterations,
+    )
+    return xp.astype(found, images.dtype)
+
+
+def _impute(xp: Any, images: Any, unknown: Any, tolerance: float, iterations: int) -> Any:
+    height, width = int(images.shape[2]), int(images.shape[3])
+    known = 1 - unknown
+    values = images * known
+    if min(height, width) <= _COARSEST:
+        count = xp.sum(known, axis=(2, 3), keepdims=True)
+        guess = xp.sum(values, axis=(2, 3), keepdims=True) / count + xp.zeros_like(images)
+    else:
+        rows, columns = (
+            xp.astype(like(_halving(side), images), images.dtype) for side in (height, width)
+        )
+        across = xp.permute_dims(columns, (1, 0))
+        weight = xp.matmul(xp.matmul(rows, known), across)
+        empty = xp.astype(weight <= 0, images.dtype)
+        coarse = xp.matmul(xp.matmul(rows, values), across) / (weight + empty)
+        coarse = _impute(xp, coarse, empty, tolerance, iterations)
+        guess = xp.matmul(xp.matmul(xp.permute_dims(rows, (1, 0)), coarse), columns)
+    return values + unknown * _solve(xp, values, unknown, guess * unknown, tolerance, iterations)
+
+
+def _solve(xp: Any, values: Any, unknown: Any, x: Any, tolerance: float, iterations: int) -> Any:
+    """Conjugate gradients from `x`, for each image and channel by itself."""
+
+    def dot(a: Any, b: Any) -> Any:
+        return xp.sum(a * b, axis=(2, 3), keepdims=True)
+
+    total = _neighbours(xp, xp.ones_like(values[:1, :1]))
+    right = unknown * _neighbours(xp, values)
+    residual = right - unknown * (total * x - _neighbours(xp, x))
+    direction, square = residual, dot(residual, residual)
+    limit = tolerance**2 * xp.max(dot(right, right))
+    tiny = 1e-30
+    for step in range(iterations):
+        if step % _CHECK == 0 and not bool(xp.max(square) > limit):
+            break
+        image = unknown * (total * direction - _neighbours(xp, direction))
+        length = square / (dot(direction, image) + tiny)
+        x = x + length * direction
+        residual = residual - length * image
+        new = dot(residual, residual)
+        direction = residual + new / (square + tiny) * direction
+        square = new
+    return x
+
+
+def _neighbours(xp: Any, values: Any) -> Any:
+    """The weighted sum of each pixel's neighbours; beyond the border is nothing."""
+    return (_spread(xp, _spread(xp, values, 2), 3) - 4 * values) / 12
+
+
+def _spread(xp: Any, values: Any, axis: int) -> Any:
+    """Twice each value and those before and behind it along an axis."""
+    nothing = xp.zeros_like(values[:, :, :1] if axis == 2 else values[:, :, :, :1])
+    but_last = values[:, :, :-1] if axis == 2 else values[:, :, :, :-1]
+    but_first = values[:, :, 1:] if axis == 2 else values[:, :, :, 1:]
+    before = xp.concat([nothing, but_last], axis=axis)
+    behind = xp.concat([but_first, nothing], axis=axis)
+    return 2 * values + before + behind
+
+
+@cache
+def _halving(side: int) -> np.ndarray:
+    """(⌈side / 2⌉, side): sums of two neighbours; its transpose doubles each."""
+    import numpy as np
+
+    return np.kron(np.eye(-(-side // 2)), np.ones((1, 2)))[:, :side].astype(np.float32)
