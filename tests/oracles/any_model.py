@@ -17,11 +17,24 @@ def methods_of_layers() -> list[Method]:
 
 
 def affordable(names: Sequence[str], subject: Subject, layer: str | None) -> list[str]:
-    """Of a real model, no method that runs all of it, or a long tail, for every channel."""
-    if max(subject.images(1).shape) < 100:
-        return list(names)
+    """Of a real model, no method that runs all of it, or a long tail, for every channel.
+
+    On JAX one method that edits activations and one that edits inputs stand for all of them: each
+    number of images and of jobs is compiled for itself.
+    """
     rescoring = [method for method in list_methods() if method.rescores]
+    if max(subject.images(1).shape) < 100:
+        if subject.framework == "torch" or not _on_jax():
+            return list(names)
+        left_out = {each.name for each in rescoring} - {"ablationcam", "scorecam"}
+        return [name for name in names if name not in left_out]
     if layer != subject.early:
         rescoring = [method for method in rescoring if "images" in method.needs]
     left_out = {method.name for method in rescoring}
     return [name for name in names if name not in left_out]
+
+
+def _on_jax() -> bool:
+    import keras
+
+    return keras.backend.backend() == "jax"
