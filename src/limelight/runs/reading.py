@@ -81,9 +81,9 @@ def batches(
 
 
 def reading_threads() -> int:
-    """How many threads read images: half as many as there are processors for this process, 1 to 8.
+    """How many threads read images: one for each processor that this process may use, at most 8.
 
-    On the CPU a model uses all of them, and waits wherever one of its threads is kept waiting.
+    Half as many were measured, and were slower on two processors (`benchmarks/runs.py`).
     """
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(_MOST_THREADS, (count or 1) // 2))
+    return max(1, min(_MOST_THREADS, count or 1))
