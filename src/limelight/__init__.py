@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from limelight.models import list_models as list_models
     from limelight.models import load as load
     from limelight.report import evaluate as evaluate
+    from limelight.report.benchmark import bench as bench
     from limelight.runs import run as run
     from limelight.smoothing import Smooth as Smooth
     from limelight.training import train_classifier as train_classifier
@@ -37,6 +38,7 @@ _PUBLIC = {
     "LimelightError": "limelight.errors",
     "Maps": "limelight.maps",
     "Smooth": "limelight.smoothing",
+    "bench": "limelight.report.benchmark",
     "check_label_randomization": "limelight.explainer.sanity",
     "check_randomization": "limelight.explainer.sanity",
     "evaluate": "limelight.report",

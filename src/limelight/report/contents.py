@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from limelight.errors import RunError, did_you_mean
+
+if TYPE_CHECKING:
+    from limelight.runs import Leaderboard
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,7 @@ class Report:
         ious: by method or baseline, the IoU of every image scored, for the distribution; those of
             `items` where it is empty.
         lead: the method that ranks the items; the first of the table that they have IoU of.
+        leaderboard: of a benchmark.
     """
 
     title: str
@@ -97,6 +101,7 @@ class Report:
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     ious: Mapping[str, Sequence[float]] = field(default_factory=dict)
     lead: str | None = None
+    leaderboard: Leaderboard | None = None
 
     def ranking(self) -> str | None:
         """The method that ranks the items; None where none of them has an IoU.

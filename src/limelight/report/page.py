@@ -10,6 +10,7 @@ from typing import Any
 from limelight._version import __version__
 from limelight.errors import LimelightError, RunError
 from limelight.report import cases, charts
+from limelight.report.boards import board_of
 from limelight.report.contents import Item, Report
 from limelight.report.figures import write_figures
 
@@ -107,6 +108,7 @@ def _render(
         sections=[section for section in sections if section["cases"]],
         bars=charts.histograms(report.distribution()),
         winners=_winners(report),
+        board=None if report.leaderboard is None else board_of(report.leaderboard),
         style=Markup((folder / "report.css").read_text(encoding="utf-8")),
         version=__version__,
     )

@@ -6,6 +6,7 @@ from limelight.runs.cuts import Cut
 from limelight.runs.evaluation import Evaluation
 from limelight.runs.front import evaluate_methods, tune_methods
 from limelight.runs.keeping import evaluate_in_folder, open_run
+from limelight.runs.leaderboard import Column, Leaderboard, Standing
 from limelight.runs.opened import Run, open
 from limelight.runs.rows import Found, Row
 from limelight.runs.running import ENGINES, run
@@ -18,12 +19,15 @@ __all__ = [
     "COLUMNS",
     "ENGINES",
     "Cluster",
+    "Column",
     "Cut",
     "Evaluation",
     "Found",
+    "Leaderboard",
     "Line",
     "Row",
     "Run",
+    "Standing",
     "Status",
     "evaluate_in_folder",
     "evaluate_methods",

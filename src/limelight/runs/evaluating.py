@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from limelight.runs.cuts import Cut
@@ -58,6 +58,8 @@ class Evaluator:
             )
             for name, values in image.maps.items()
         }
+        for name, rows in image.measured.items():
+            found[name] = replace(found[name], scores={**found[name].scores, **rows})
         return Row(
             index=image.index,
             id=image.id,

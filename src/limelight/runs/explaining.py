@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from limelight.data import Dataset, Example
     from limelight.explainer import Explainer
     from limelight.maps import Maps
+    from limelight.runs.benching import Measured, Measuring
 
 TARGETS = {
     "true": "the class that the data set gives the image",
@@ -46,6 +47,7 @@ class Explained:
         maps: by method, and by folder of maps: (h, w) raw.
         diagnoses: by method, why its map is empty or means nothing; None where nothing is wrong.
         stretched: by folder of maps, the frame that stretches its map over the image.
+        measured: by method and metric, the row of what a benchmark has asked the model again.
     """
 
     index: int
@@ -63,6 +65,7 @@ class Explained:
     maps: Mapping[str, np.ndarray] = field(default_factory=dict)
     diagnoses: Mapping[str, str | None] = field(default_factory=dict)
     stretched: Mapping[str, Frame] = field(default_factory=dict)
+    measured: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
 
 
 @dataclass
@@ -71,7 +74,7 @@ class Explaining:
 
     Attributes:
         explainer: of a list of methods and one layer, with a classifier; None where all maps are
-            made elsewhere.
+            made elsewhere. That of a benchmark measures the maps too.
         labels: from the data set's classes to the model's.
         target: a name from `TARGETS`.
         batch_size: how many images pass through the model at a time; None: 32. Where memory is too
@@ -79,7 +82,7 @@ class Explaining:
         folders: by name, the folder of maps made elsewhere.
     """
 
-    explainer: Explainer | None
+    explainer: Explainer | Measuring | None
     labels: Labels
     target: str = "true"
     batch_size: int | None = None
@@ -152,7 +155,7 @@ class Explaining:
         stacked = np.stack([np.asarray(arrays[each.index], np.float32) for each in batch])
         found = self._maps_of(stacked, [each.truth for each in batch])
         if not isinstance(found, str):
-            yield from self._taken_apart(batch, found, stacked)
+            yield from self._taken_apart(batch, *found, stacked)
         elif len(batch) == 1:
             yield replace(batch[0], error=found)
         elif self._most is not None and self._most < len(batch):
@@ -161,15 +164,22 @@ class Explaining:
             for each in batch:  # one of them is at fault: by itself it harms no other
                 yield from self._explain([each], arrays)
 
-    def _maps_of(self, images: np.ndarray, truth: Sequence[int | None]) -> dict[str, Maps] | str:
-        """By method, the maps of a batch; a sentence where there are none.
+    def _maps_of(
+        self, images: np.ndarray, truth: Sequence[int | None]
+    ) -> tuple[dict[str, Maps], list[Measured]] | str:
+        """By method, the maps of a batch, and what was measured; a sentence where there are none.
 
         Where memory was too small, `_most` is smaller afterwards.
         """
+        from limelight.runs.benching import Measuring
+
         assert self.explainer is not None
         target = list(truth) if self.target == "true" else None
         try:
             found: dict[str, Maps] = self.explainer(images, target, batch_size=len(images))
+            measured: list[Measured] = [{} for _ in images]
+            if isinstance(self.explainer, Measuring):
+                measured = self.explainer.measure(images, found)
         except Exception as error:
             if out_of_memory(error):
                 self._most = max(1, len(images) // 2)
@@ -180,12 +190,16 @@ class Explaining:
                 raise
         else:
             self.layers = {name: maps.layer for name, maps in found.items()}
-            return found
+            return found, measured
         release()  # only now is nothing of the failed call held any more
         return reason
 
     def _taken_apart(
-        self, batch: list[Explained], found: dict[str, Maps], arrays: np.ndarray
+        self,
+        batch: list[Explained],
+        found: dict[str, Maps],
+        measured: list[Measured],
+        arrays: np.ndarray,
     ) -> Iterator[Explained]:
         import numpy as np
 
@@ -207,6 +221,7 @@ class Explaining:
                 target_score=float(scores[i, target[i]]),
                 probability=float(p[i, top[0]]),
                 maps={name: values[i] for name, values in maps.items()},
+                measured=measured[i],
                 diagnoses={name: said[i] for name, said in diagnoses.items()},
             )
 

@@ -150,7 +150,8 @@ def _explaining(classifier: Classifier | None, dataset: Dataset, settings: Setti
         )
     elif settings.methods:
         raise MethodError(f"{', '.join(settings.methods)}: a model is needed to make their maps")
-    needed = bool(settings.metrics) or settings.target == "true"
+    of_truth = any(not scorers()[name].measured for name in settings.metrics)
+    needed = of_truth or settings.target == "true"
     labels = match_labels(dataset, classifier, settings.class_map, needed=needed)
     return Explaining(explainer, labels, settings.target, settings.batch_size, settings.maps)
 

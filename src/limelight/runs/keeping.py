@@ -42,6 +42,7 @@ def evaluate_in_folder(
     batch_size: int | None = None,
     class_map: ClassMap | None = None,
     max_box_acc: bool = True,
+    metrics: Sequence[str] | None = None,
     engine: str = "local",
     cluster: Cluster | None = None,
     progress: Progress | None = None,
@@ -49,7 +50,8 @@ def evaluate_in_folder(
     """As `evaluate_methods`, kept in the folder `out`; a call that was interrupted is resumed.
 
     What was done before counts as done for `progress`. `source` is what the data set was opened
-    from, so that `open_run` finds its images. `batch_size` None is found by itself; `engine` and
+    from, so that `open_run` finds its images. `metrics` are names of `scorers`, in the place of
+    those that `max_box_acc` chooses. `batch_size` None is found by itself; `engine` and
     `cluster` are those of `limelight.run`.
 
     Raises:
@@ -67,7 +69,7 @@ def evaluate_in_folder(
         options=options or {},
         maps=maps or {},
         class_map=class_map,
-        metrics=chosen_metrics(max_box_acc),
+        metrics=chosen_metrics(max_box_acc) if metrics is None else tuple(metrics),
         batch_size=batch_size,
     )
     folder = run_in_folder(

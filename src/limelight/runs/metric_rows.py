@@ -136,12 +136,15 @@ def result_of(
 
 def share_of(
     name: str,
-    hits: Iterable[bool | None],
+    hits: Iterable[float | None],
     labels: Iterable[int | None],
     resamples: int,
     settings: Mapping[str, Any],
 ) -> Result | None:
-    """The share of hits, with its interval and the share of each class; None: does not count."""
+    """The share of hits, with its interval and the share of each class; None: does not count.
+
+    Of numbers that are no hits it is their mean.
+    """
     import numpy as np
 
     from limelight.metrics import Result
@@ -152,7 +155,7 @@ def share_of(
     if not counted:
         return None
     values = np.array([hit for hit, _ in counted], float)
-    by_class: dict[int, list[bool]] = {}
+    by_class: dict[int, list[float]] = {}
     for hit, label in counted:
         if label is not None:
             by_class.setdefault(label, []).append(hit)

@@ -19,8 +19,8 @@ class Found:
     Attributes:
         box: (4,) x0, y0, x1, y1 in pixels of the original image; NaN where there is none.
         iou: of the box with the closest true box; None where the image has no true box.
-        scores: by metric, the row that the metric keeps of the image; empty where the image has
-            no true box.
+        scores: by metric, the row that the metric keeps of the image; those of localization are
+            not there where the image has no true box.
         diagnosis: why the map is empty or means nothing, in words; None where nothing is wrong.
         values: (h, w) float16, the map divided by `scale`; None where it is not kept.
         scale: the largest absolute value of the map.

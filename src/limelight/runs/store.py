@@ -85,10 +85,13 @@ def _row_table(pa: Any, rows: Sequence[Row], names: Sequence[str]) -> Any:
 
 
 def _score_column(pa: Any, scores: Sequence[np.ndarray | None]) -> Any:
-    """A metric's rows: numbers as such, packed bits as bytes."""
+    """A metric's rows: numbers as such, curves as lists, packed bits as bytes."""
     packed = any(each is not None and each.dtype.kind == "u" for each in scores)
     if packed:
         return pa.array([None if s is None else s.tobytes() for s in scores], pa.binary())
+    if any(each is not None and len(each) > 1 for each in scores):
+        curves = [None if s is None else s.tolist() for s in scores]
+        return pa.array(curves, pa.list_(pa.float64()))
     return pa.array([None if s is None else float(s[0]) for s in scores], pa.float64())
 
 
@@ -200,7 +203,7 @@ def _found(values: Mapping[str, Any], name: str) -> Found:
         if start != name or metric in own or value is None:
             continue
         packed = isinstance(value, bytes)
-        scores[metric] = np.frombuffer(value, np.uint8) if packed else np.array([value])
+        scores[metric] = np.frombuffer(value, np.uint8) if packed else np.array(value).reshape(-1)
     return Found(
         np.full(4, np.nan) if box is None else np.array(box, float),
         values[f"{name}.iou"],

@@ -1,0 +1,219 @@
+"""Benchmarks on the engine of runs: what they measure of each image, killed and resumed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import limelight
+from limelight.data import Dataset
+from limelight.errors import MetricError, RunError
+from limelight.explainer.sanity import stage_names
+from limelight.metrics import find_metric
+from limelight.models import Classifier
+from limelight.runs import open_run, status
+from limelight.runs.benching import MEMORY, SECONDS, STAGES, usable_methods
+from limelight.runs.leaderboard import Leaderboard, leaderboard
+from limelight.runs.metric_rows import GROUPS, scorers
+from runs import examples, processes
+
+pytest.importorskip("pyarrow")
+METHODS = ["gradcam", "layercam", "random"]
+IMAGES = 12
+MEASURED = [name for name, scorer in scorers().items() if scorer.measured]
+
+
+@pytest.fixture(scope="module")
+def board(tmp_path_factory: pytest.TempPathFactory) -> Leaderboard:
+    out = tmp_path_factory.mktemp("bench") / "RUN"
+    return limelight.bench(
+        examples.classifier(), examples.dataset(IMAGES), METHODS, out=out, batch_size=5
+    )
+
+
+def arrays(classifier: Classifier, dataset: Dataset) -> tuple[list[int], np.ndarray]:
+    good = [i for i in range(IMAGES) if i != examples.BROKEN]
+    return good, classifier.prepare([dataset[i].read() for i in good])[0]
+
+
+def test_faithfulness_is_that_of_the_front_door(
+    board: Leaderboard, classifier: Classifier, dataset: Dataset
+) -> None:
+    good, images = arrays(classifier, dataset)
+    classes = [dataset[i].label for i in good]
+    for standing in board.standings:
+        expected = limelight.score_faithfulness(
+            classifier, images, standing.name, target=classes, resamples=1000, labels=classes
+        )
+        for name, result in expected.items():
+            found = standing.results[name]
+            assert found.value == pytest.approx(result.value, abs=1e-5), (standing.name, name)
+            assert found.interval == pytest.approx(result.interval, abs=1e-5)
+            assert found.details == pytest.approx(result.details, abs=1e-5)
+            assert found.images == result.images  # those without a box too
+
+
+def test_sanity_is_that_of_the_front_door(
+    board: Leaderboard, classifier: Classifier, dataset: Dataset
+) -> None:
+    good, images = arrays(classifier, dataset)
+    classes = [dataset[i].label for i in good]
+    for similarity in ("rank", "ssim"):
+        expected = limelight.check_randomization(
+            classifier, images, METHODS, target=classes, stages=STAGES, similarity=similarity
+        )
+        for standing in board.standings:
+            found = standing.results[f"model-randomization-{similarity}"]
+            assert found.value == pytest.approx(expected[standing.name].value, abs=1e-4)
+            assert list(found.details) == stage_names(STAGES)
+    floor = next(each for each in board.standings if each.name == "random")
+    assert floor.results["model-randomization-rank"].value == pytest.approx(1)
+
+
+def test_the_rest_is_that_of_an_evaluation(
+    board: Leaderboard, classifier: Classifier, dataset: Dataset
+) -> None:
+    whole = limelight.evaluate(classifier, dataset, METHODS, batch_size=5)
+    lines = {line.name: line for line in whole.table()}
+    for standing in board.standings:
+        line = lines[standing.name]
+        assert standing.layer == line.layer
+        for column, result in line.results.items():
+            assert standing.results[column].value == pytest.approx(result.value, abs=1e-6)
+            assert standing.results[column].interval == pytest.approx(result.interval, abs=1e-6)
+
+
+def test_rows_keep_curves_and_costs(board: Leaderboard) -> None:
+    rows = board.evaluation.rows
+    assert rows[examples.BROKEN].error is not None and rows[examples.BROKEN].found == {}
+    for row in board.evaluation.scored:
+        for name in METHODS:
+            scores = row.found[name].scores
+            # of a map of zeros there is no relative change
+            assert set(MEASURED) - {"max-sensitivity"} <= set(scores)
+            assert len(scores["insertion"]) == len(scores["deletion"]) == 21
+            assert len(scores["road"]) == 18
+            assert 0 < scores[SECONDS][0] < 60
+            assert MEMORY not in scores or scores[MEMORY][0] >= 0
+            # before anything is deleted, and after all is inserted: the probability itself
+            assert scores["deletion"][0] == pytest.approx(scores["insertion"][-1], abs=1e-5)
+        plain = row.as_dict()[METHODS[0]]
+        assert plain["infidelity"] == pytest.approx(row.found[METHODS[0]].scores["infidelity"][0])
+
+
+def test_ranks(board: Leaderboard) -> None:
+    assert [column.group for column in board.columns] == sorted(
+        (column.group for column in board.columns), key=GROUPS.index
+    )
+    assert board.groups == GROUPS
+    for column in board.columns:
+        values = {s.name: s.results[column.key].value for s in board.standings}
+        for standing in board.standings:
+            mine = values[standing.name]
+            if column.group == "sanity":
+                better = [abs(v) < abs(mine) for v in values.values()]
+                equal = [abs(v) == abs(mine) for v in values.values()]
+            else:
+                better = [v < mine if column.lower else v > mine for v in values.values()]
+                equal = [v == mine for v in values.values()]
+            assert standing.ranks[column.key] == sum(better) + (sum(equal) + 1) / 2
+    for standing in board.standings:
+        for group in GROUPS:
+            own = [standing.ranks[c.key] for c in board.columns if c.group == group]
+            assert standing.by_group[group] == pytest.approx(np.mean(own))
+        judged = [rank for group, rank in standing.by_group.items() if group != "cost"]
+        assert standing.rank == pytest.approx(np.mean(judged))
+    assert [s.rank for s in board.standings] == sorted(s.rank for s in board.standings)
+
+
+def test_directions_are_those_of_the_metrics() -> None:
+    for name in MEASURED:
+        kind = type(scorers()[name].make())
+        assert scorers()[name].lower == (not kind.greater_is_better)
+    assert {n for n in MEASURED if scorers()[n].lower and scorers()[n].group == "faithfulness"} == {
+        "average-drop", "deletion", "infidelity", "max-sensitivity",
+    }  # fmt: skip
+    assert find_metric("insertion").greater_is_better  # type: ignore[attr-defined]
+
+
+def test_without_boxes_and_classes(classifier: Classifier, tmp_path: Path) -> None:
+    """A folder of plain images: no localization; the predicted class is explained."""
+    from PIL import Image
+
+    folder = tmp_path / "plain"
+    folder.mkdir()
+    for i, picture in enumerate(examples.pictures(8)):
+        if i != examples.BROKEN:
+            Image.fromarray(picture).save(folder / f"{i}.png")
+    found = limelight.bench(
+        classifier, folder, ["gradcam"], out=tmp_path / "RUN", target="predicted",
+        metrics=["deletion", "model-randomization-rank"],
+    )  # fmt: skip
+    assert found.groups == ("faithfulness", "sanity", "cost")
+    assert [each.name for each in found.standings if each.name != "random"] == ["gradcam"]
+    again = leaderboard(open_run(tmp_path / "RUN"))
+    assert again.as_dict() == found.as_dict()
+    with pytest.raises(RunError, match="metrics was"):
+        limelight.bench(
+            classifier, folder, ["gradcam"], out=tmp_path / "RUN", target="predicted",
+            metrics=["insertion"],
+        )  # fmt: skip
+
+
+def test_unknown_metric(classifier: Classifier, dataset: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(MetricError, match="no metric 'delation'; did you mean 'deletion'"):
+        limelight.bench(
+            classifier, dataset, ["gradcam"], out=tmp_path / "RUN", metrics=["delation"]
+        )
+
+
+def test_all_methods_are_those_that_run(classifier: Classifier, dataset: Dataset) -> None:
+    image = classifier.prepare([dataset[0].read()])[0]
+    with pytest.warns(UserWarning, match="left out: .*rollout"):
+        found = usable_methods(classifier, image, ["all"])
+    assert {"gradcam", "cam", "scorecam", "random"} <= set(found)
+    assert "rollout" not in found
+    assert usable_methods(classifier, image, ["cam"]) == ["cam", "random"]
+
+
+# -- killed ---------------------------------------------------------------------------------------
+
+_SCRIPT = f"""
+import sys
+sys.path.insert(0, {str(processes.TESTS)!r})
+import limelight
+from limelight.runs import job
+from runs import examples
+
+job.shard_size = lambda batch, seconds: batch
+limelight.bench(
+    examples.classifier(), examples.dataset({IMAGES}), {METHODS}, out=sys.argv[1], batch_size=2,
+)
+"""
+
+
+def test_killed_and_called_again(board: Leaderboard, tmp_path: Path) -> None:
+    out = tmp_path / "RUN"
+    command = [sys.executable, "-c", _SCRIPT, str(out)]
+    process = subprocess.Popen(command)
+    limit = time.monotonic() + 120
+    while processes.parts(out) < 2 and process.poll() is None and time.monotonic() < limit:
+        time.sleep(0.005)
+    process.kill()
+    process.wait()
+    assert 2 <= len(status(out).parts) < IMAGES / 2, "not killed in the middle"
+    assert subprocess.run(command, check=False).returncode == 0
+    found = open_run(out, examples.dataset(IMAGES))
+    assert [row.index for row in found.rows] == list(range(IMAGES))
+    for row, whole in zip(found.rows, board.evaluation.rows, strict=True):
+        assert (row.id, row.error) == (whole.id, whole.error)
+        for name in METHODS if row.error is None else ():
+            for key, expected in whole.found[name].scores.items():
+                if key not in (SECONDS, MEMORY):
+                    # other batches: sums in another order
+                    np.testing.assert_allclose(row.found[name].scores[key], expected, atol=1e-4)
