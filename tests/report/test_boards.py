@@ -56,7 +56,8 @@ def test_charts_place_figures_between_their_ends(made: tuple[Leaderboard, Path])
         )
         for mark in chart.marks:
             assert mark.low - 1e-9 <= mark.at <= mark.high + 1e-9
-        by_rank = sorted(board.standings, key=lambda each, c=column: each.ranks[c.key])
+        ranks = {each.name: each.ranks[column.key] for each in board.standings}
+        by_rank = sorted(board.standings, key=lambda each: ranks[each.name])
         assert [mark.name for mark in chart.marks] == [each.name for each in by_rank]
 
 
