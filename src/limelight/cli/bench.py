@@ -46,7 +46,7 @@ def command(
     ] = 0.2,
     threshold_file: options.ThresholdFile = None,
     class_map: options.ClassMap = None,
-    batch_size: options.FoundBatchSize = None,
+    batch_size: options.BatchSize = 4,
     engine: options.Engine = "local",
     address: options.Address = None,
     workers: options.Workers = None,

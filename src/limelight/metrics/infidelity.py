@@ -77,11 +77,30 @@ class Infidelity(PerturbationMetric):
     def _measure(
         self, maps: np.ndarray, images: Any, rescoring: Scoring
     ) -> Sequence[np.ndarray | None]:
+        return self.foretell(maps, self.falls(images, rescoring))
+
+    def foretell(self, maps: np.ndarray, falls: np.ndarray) -> Sequence[np.ndarray]:
+        """The rows of maps (N, H, W), where `falls` (N, samples) are known."""
         import numpy as np
 
-        xp, n = namespace(images), len(maps)
         masks = self.squares((maps.shape[1], maps.shape[2]))
         foretold = np.einsum("nhw,shw->ns", maps, masks.astype(float))
+        scale = np.ones((len(maps), 1))
+        if self.scaled:
+            square_sum = (foretold**2).sum(axis=1, keepdims=True)
+            product = (foretold * falls).sum(axis=1, keepdims=True)
+            scale = np.maximum(product, 0) / np.where(square_sum > 0, square_sum, 1)
+        return list(((scale * foretold - falls) ** 2).mean(axis=1, keepdims=True))
+
+    def falls(self, images: Any, rescoring: Scoring) -> np.ndarray:
+        """By how much the score of each image falls without each square, (N, samples).
+
+        That is the same for every map of these images.
+        """
+        import numpy as np
+
+        xp, n = namespace(images), int(images.shape[0])
+        masks = self.squares((int(images.shape[2]), int(images.shape[3])))
         # The first of each image's jobs removes nothing.
         all_masks = np.concatenate([np.zeros_like(masks[:1]), masks])
         on_device = xp.astype(like(all_masks, images), images.dtype)
@@ -95,13 +114,7 @@ class Infidelity(PerturbationMetric):
             return x + (base - x) * mask
 
         scores = ask(rescoring, edit, which).reshape(n, jobs)
-        falls = scores[:, :1] - scores[:, 1:]
-        scale = np.ones((n, 1))
-        if self.scaled:
-            square_sum = (foretold**2).sum(axis=1, keepdims=True)
-            product = (foretold * falls).sum(axis=1, keepdims=True)
-            scale = np.maximum(product, 0) / np.where(square_sum > 0, square_sum, 1)
-        return list(((scale * foretold - falls) ** 2).mean(axis=1, keepdims=True))
+        return scores[:, :1] - scores[:, 1:]
 
     def _values(self, sums: np.ndarray, counts: np.ndarray, choice: Any) -> np.ndarray:
         return sums[:, 0] / counts

@@ -48,8 +48,9 @@ def bench(
             localization where there are boxes.
         title: of the report.
         source: what an opened `dataset` was opened from, so that the folder tells where it is.
-        settings: `target`, `thresholds`, `normalizer`, `layer`, `options`, `batch_size`,
-            `class_map`, `engine`, `cluster` and `progress` of `limelight.evaluate`.
+        settings: `target`, `thresholds`, `normalizer`, `layer`, `options`, `batch_size` (4, and
+            edits run in chunks of their own), `class_map`, `engine`, `cluster` and `progress` of
+            `limelight.evaluate`.
 
     Raises:
         LimelightError: what does not fit, in one sentence; a bad image is a row with its error.
@@ -59,7 +60,7 @@ def bench(
     from limelight.report.evaluation import report_of
     from limelight.report.page import write
     from limelight.runs import evaluate_in_folder
-    from limelight.runs.benching import usable_methods
+    from limelight.runs.benching import BATCH, usable_methods
     from limelight.runs.folder import RunFolder
     from limelight.runs.leaderboard import leaderboard
 
@@ -69,6 +70,7 @@ def bench(
     asked = [methods] if isinstance(methods, str) else list(methods)
     names = usable_methods(classifier, _first_image(classifier, opened), asked)
     source = dataset if isinstance(dataset, str | Path) else source
+    settings["batch_size"] = settings.get("batch_size") or min(BATCH, max(len(opened), 1))
     found = evaluate_in_folder(
         classifier, opened, names, out, source=source, metrics=chosen, **settings
     )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from limelight.runs.settings import Settings
 
 STAGES = 4  # in which a model is randomized
+BATCH = 4  # images at a time, where nobody says: a batch is the least that is lost to a kill
 #: The keys of what is no metric's: what an image costs.
 SECONDS, MEMORY = "seconds", "memory"
 
@@ -103,9 +104,9 @@ class Measuring:
         if sane:
 
             def explain() -> dict[str, Maps]:
-                return {
-                    name: self._make(name)(batch, classes, batch_size=len(images)) for name in found
-                }
+                anew = self._make(list(found))
+                maps: dict[str, Maps] = anew(batch, classes, batch_size=len(images))
+                return maps
 
             stages = randomized_maps(self.probe, batch, explain, stages=STAGES)
             for name, maps in found.items():
