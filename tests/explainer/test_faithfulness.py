@@ -12,7 +12,7 @@ from limelight import metrics
 from limelight.arrays import to_numpy
 from limelight.errors import MetricError
 from limelight.explainer.faithfulness import faithfulness_metrics, scores_of
-from oracles import networks, rescored
+from oracles import networks, rescored, subjects
 from oracles.subjects import Subject
 
 #: Metrics that are quick on images of 17 × 13.
@@ -144,3 +144,18 @@ def test_the_names_and_refusals(small: Subject) -> None:
         limelight.score_faithfulness(
             small.model, small.images(3), metrics=["average-drop"], target=0, score="logit"
         )
+
+
+def test_on_real_photographs_cam_is_truer_than_chance(squeezenet: Any, data: Any) -> None:
+    """SqueezeNet on three photographs: every area is on the right side of the random map's."""
+    subject = subjects.real_squeezenet(squeezenet, data)
+    asked = [metrics.Deletion(steps=6), metrics.Insertion(steps=6), metrics.PixelFlipping(steps=6)]
+    found = limelight.score_faithfulness(
+        subject.model, subject.images(3), ["cam", "random"], metrics=asked
+    )
+    for metric in asked:
+        better = 1 if metric.greater_is_better else -1
+        cam, floor = (found[name][metric.name].value for name in ("cam", "random"))
+        assert better * (cam - floor) > 0.02, metric.name
+    sane = limelight.check_randomization(subject.model, subject.images(3), ["cam"], stages=2)["cam"]
+    assert abs(sane.value) < 0.6
