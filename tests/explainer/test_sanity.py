@@ -179,5 +179,6 @@ def test_refusals(small: Subject) -> None:
         limelight.check_randomization(small.model, small.images(1), stages=9)
     with pytest.raises(MetricError, match="no order 'sideways'"):
         limelight.check_randomization(small.model, small.images(1), order="sideways")
-    with pytest.raises(MetricError, match="one class of each image"):
-        limelight.check_randomization(small.model, small.images(1), target=[[0, 1]])
+    for target in ([[0, 1]], lambda output: output[:, 0]):
+        with pytest.raises(MetricError, match="one class of each image"):
+            limelight.check_randomization(small.model, small.images(1), target=target)

@@ -200,6 +200,8 @@ def _each_batch(
 ) -> None:
     names = [method] if isinstance(method, str) else list(method)
     explainer = Explainer(model, names, layer, options=options)
+    if callable(target):
+        raise MetricError("sanity is checked for one class of each image, not for a callable")
     given = open_images(images, explainer.classifier, explainer.probe)
     for start, stop in given.batches(batch_size):
         batch, _ = given.part(start, stop)
