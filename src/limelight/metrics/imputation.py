@@ -67,16 +67,18 @@ def _solve(xp: Any, values: Any, unknown: Any, x: Any, tolerance: float, iterati
     def dot(a: Any, b: Any) -> Any:
         return xp.sum(a * b, axis=(2, 3), keepdims=True)
 
-    total = _neighbours(xp, xp.ones_like(values[:1, :1]))
-    right = unknown * _neighbours(xp, values)
-    residual = right - unknown * (total * x - _neighbours(xp, x))
+    # All equations times 12. With the spread S, which also counts the pixel itself four times, they
+    # are S(1) x - S(x) = S(values) in unknown pixels, where `values` are 0.
+    total = _spread(xp, xp.ones_like(values[:1, :1]))
+    right = unknown * _spread(xp, values)
+    residual = right - unknown * (total * x - _spread(xp, x))
     direction, square = residual, dot(residual, residual)
     limit = tolerance**2 * xp.max(dot(right, right))
     tiny = 1e-30
     for step in range(iterations):
         if step % _CHECK == 0 and not bool(xp.max(square) > limit):
             break
-        image = unknown * (total * direction - _neighbours(xp, direction))
+        image = unknown * (total * direction - _spread(xp, direction))
         length = square / (dot(direction, image) + tiny)
         x = x + length * direction
         residual = residual - length * image
@@ -86,19 +88,14 @@ def _solve(xp: Any, values: Any, unknown: Any, x: Any, tolerance: float, iterati
     return x
 
 
-def _neighbours(xp: Any, values: Any) -> Any:
-    """The weighted sum of each pixel's neighbours; beyond the border is nothing."""
-    return (_spread(xp, _spread(xp, values, 2), 3) - 4 * values) / 12
-
-
-def _spread(xp: Any, values: Any, axis: int) -> Any:
-    """Twice each value and those before and behind it along an axis."""
-    nothing = xp.zeros_like(values[:, :, :1] if axis == 2 else values[:, :, :, :1])
-    but_last = values[:, :, :-1] if axis == 2 else values[:, :, :, :-1]
-    but_first = values[:, :, 1:] if axis == 2 else values[:, :, :, 1:]
-    before = xp.concat([nothing, but_last], axis=axis)
-    behind = xp.concat([but_first, nothing], axis=axis)
-    return 2 * values + before + behind
+def _spread(xp: Any, values: Any) -> Any:
+    """Each pixel of (n, C, H, W) four times, its direct neighbours twice and diagonal ones once."""
+    row = xp.zeros_like(values[:, :, :1])
+    padded = xp.concat([row, values, row], axis=2)
+    values = padded[:, :, :-2] + 2 * values + padded[:, :, 2:]
+    column = xp.zeros_like(values[:, :, :, :1])
+    padded = xp.concat([column, values, column], axis=3)
+    return padded[:, :, :, :-2] + 2 * values + padded[:, :, :, 2:]
 
 
 @cache
