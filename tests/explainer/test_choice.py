@@ -58,10 +58,10 @@ def test_a_group_leaves_out_what_cannot_run_and_says_so_once(model: Any) -> None
     with pytest.warns(LimelightWarning) as recorded:
         found = limelight.explain(model, networks.images(3), "all-gradient", layer="pool")
     (text,) = said(list(recorded))
-    assert text.startswith("left out: refinecam, cam (")
-    assert "refinecam makes one map of several layers" in text
+    assert text.startswith("left out: affinitycam, refinecam, cam (")
+    assert "affinitycam makes one map of several layers" in text
     assert "cam needs global average pooling" in text
-    assert {*found} == {*ONE_PASS} - {"cam", "refinecam"}
+    assert {*found} == {*ONE_PASS} - {"cam", "refinecam", "affinitycam"}
 
 
 def test_what_one_call_leaves_out_the_next_may_run(model: Any) -> None:

@@ -42,7 +42,7 @@ def test_equals_the_plain_product(
     maps[0][1] = -1  # nowhere positive
     given = [convert(each) for each in maps]
     assert REFINECAM.across is not None
-    found = np.asarray(REFINECAM.across(namespace(given[0]), given))
+    found = np.asarray(REFINECAM.across(namespace(given[0]), given, []))
     for i, refined in enumerate(found):
         np.testing.assert_allclose(refined, plain([each[i] for each in maps]), atol=1e-6)
     assert not found[1].any()

@@ -10,7 +10,7 @@ from limelight.arrays import to_numpy
 from limelight.errors import MethodError, ModelError, NoSpatialLayer, TargetError
 from limelight.explainer import facts
 from limelight.explainer.choice import Choice
-from limelight.explainer.fusion import FUSIONS, fuse_layers, refine_layers
+from limelight.explainer.fusion import FUSIONS, across_layers, fuse_layers
 from limelight.explainer.gathering import Gathering
 from limelight.explainer.inputs import Images, open_images
 from limelight.explainer.smoothed import Smoothed
@@ -312,7 +312,8 @@ class Explainer:
                 choice.leave_out(method, str(error))
                 continue
             if method.across is not None:
-                by_layer = {"+".join(by_layer): refine_layers(by_layer, method.across)}
+                values = across_layers(by_layer, gathering.activations, method.across)
+                by_layer = {"+".join(by_layer): values}
             elif self.fuse is not None:
                 by_layer = {"+".join(by_layer): fuse_layers(by_layer, method, self.fuse)}
             found |= {(method.name, layer): values for layer, values in by_layer.items()}

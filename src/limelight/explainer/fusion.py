@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -45,15 +46,20 @@ def fuse_layers(maps: Mapping[str, Any], method: Method, how: str) -> Any:
     return fused / len(values) if how == "mean" else fused
 
 
-def refine_layers(maps: Mapping[str, Any], across: Formula) -> Any:
+def across_layers(maps: Mapping[str, Any], activations: Mapping[str, Any], across: Formula) -> Any:
     """One map of maps (N, K, h, w) of several layers, by a method's own formula.
 
-    Of layers with a grid of one size, the later one is the deeper.
+    `activations`: (N, C, h, w) of the same layers. Of layers with a grid of one size, the later one
+    is the deeper.
     """
-    later_first = list(maps.values())[::-1]
-    deepest_first = sorted(later_first, key=lambda each: int(each.shape[-2] * each.shape[-1]))
-    n, k = deepest_first[0].shape[:2]
-    xp = namespace(deepest_first[0])
-    flat = [xp.reshape(each, (n * k, *each.shape[2:])) for each in deepest_first]
-    found = across(xp, flat)
-    return xp.reshape(found, (n, k, *found.shape[1:]))
+    later_first = list(maps)[::-1]
+    deepest_first = sorted(later_first, key=lambda name: math.prod(maps[name].shape[-2:]))
+    xp = namespace(maps[deepest_first[0]])
+    features = [activations[name] for name in deepest_first]
+    return xp.stack(
+        [
+            across(xp, [maps[name][:, k] for name in deepest_first], features)
+            for k in range(maps[deepest_first[0]].shape[1])
+        ],
+        axis=1,
+    )

@@ -58,15 +58,20 @@ class Gathering:
         self._request, self._capture = request, capture
         self._methods, self._batch_size = methods, batch_size
         self._needs = set[str]().union(*(method.needs for method in methods))
-        self._no_head: MethodError | None = None
+        self._no_head: dict[str, MethodError] = {}
         self._runs: dict[Smooth, list[Run]] = {}
         self._known: dict[tuple[str, Score], tuple[Evidence, list[Evidence]]] = {}
+
+    @property
+    def activations(self) -> Mapping[str, Any]:
+        """The activations (N, C, *spatial) by layer."""
+        return self._capture.activations
 
     def maps(self, method: Method, layer: str, score: Score, options: Mapping[str, Any]) -> Any:
         """The maps (N, K, *spatial) of `method` at `layer`."""
         together, by_class = self._at(layer, score)
-        if "head" in method.needs and self._no_head is not None:
-            raise self._no_head
+        if "head" in method.needs and layer in self._no_head:
+            raise self._no_head[layer]
         if method.rescores:
             return method(together, **options)
         return self._probe.xp.stack([method(each, **options) for each in by_class], axis=1)
@@ -195,7 +200,7 @@ class Gathering:
         try:
             head = find_head(xp, candidates, activations, scores, layer)
         except MethodError as error:
-            self._no_head = error
+            self._no_head[layer] = error
             return None
         logit = Score(negative=score.negative)  # whatever is explained, the row is of the logit
         classes = directions(xp, scores, capture.index, logit)

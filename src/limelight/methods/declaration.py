@@ -58,8 +58,9 @@ class Method:
         default_score: what is explained where the user names no score.
         contrast: ``contrast(score, **options)``: the score to explain in place of `score`; None
             takes it as it is.
-        across: ``across(xp, maps)``: one map of the formula's maps (N, *spatial) at several layers,
-            the deepest first; None where the method explains each layer by itself.
+        across: ``across(xp, maps, activations)``: one map of the formula's maps (N, *spatial) at
+            several layers, and of their activations (N, C, *spatial), the deepest first; None where
+            the method explains each layer by itself.
         deviations: by library, the formula as that library has it, where it is another.
     """
 

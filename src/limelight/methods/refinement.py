@@ -11,7 +11,7 @@ from limelight.methods.declaration import method
 from limelight.methods.reduce import divide_by_maximum, resize
 
 
-def _refine(xp: Any, maps: Sequence[Any]) -> Any:
+def _refine(xp: Any, maps: Sequence[Any], activations: Sequence[Any]) -> Any:
     """The product of `maps` (N, h, w), deepest first, each brought to the grid of the next."""
     refined = divide_by_maximum(xp, maps[0])
     for map in maps[1:]:

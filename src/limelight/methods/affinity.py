@@ -1,0 +1,85 @@
+"""Maps that spread over what looks alike in the model's own features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from limelight.evidence import Evidence
+from limelight.methods.composition import base_method
+from limelight.methods.declaration import method
+from limelight.methods.reduce import over_positions, relu, resize
+
+# Chosen on one half of the classes of `ilsvrc_val`; `benchmarks/recipes.py` tries the neighbours.
+_FINEST = 32  # positions along a side; beyond, a grid is halved: the affinities are its square
+_QUANTILE = 0.98
+_SHARPNESS = 4
+_ROUNDS = 3
+
+
+def _spread(xp: Any, maps: Sequence[Any], activations: Sequence[Any]) -> Any:
+    """The map of `affinitycam`: maps (N, h, w) and activations (N, C, h, w), deepest first."""
+    grid = _side(maps[-1].shape[-2]), _side(maps[-1].shape[-1])
+    deepest, *others = (_clip_peaks(xp, resize(xp, map, grid)) for map in maps)
+    seed = (deepest * sum(others[1:], others[0]) / len(others)) ** 0.5
+    alike = [_likeness(xp, resize(xp, each, grid)) for each in activations[1:]]
+    likeness = relu(xp, sum(alike[1:], alike[0]) / len(alike))
+    walk = _doubly_normalized(xp, likeness**_SHARPNESS)
+    spread = xp.matmul(walk, xp.reshape(seed, (seed.shape[0], -1, 1)))[:, :, 0]
+    return xp.reshape(spread - xp.min(spread, axis=-1, keepdims=True), seed.shape)
+
+
+def _side(length: int) -> int:
+    while length > _FINEST:
+        length = (length + 1) // 2
+    return int(length)
+
+
+def _clip_peaks(xp: Any, map: Any) -> Any:
+    """ReLU of `map` (N, h, w), divided by its 98th percentile, at most 1."""
+    flat = relu(xp, xp.reshape(map, (map.shape[0], -1)))
+    rank = int(_QUANTILE * (flat.shape[-1] - 1))
+    high = xp.sort(flat, axis=-1)[:, rank : rank + 1]
+    top = xp.where(high > 0, high, xp.max(flat, axis=-1, keepdims=True))
+    scaled = flat / xp.where(top > 0, top, xp.ones_like(top))
+    return xp.reshape(xp.minimum(scaled, xp.ones_like(scaled)), map.shape)
+
+
+def _likeness(xp: Any, activations: Any) -> Any:
+    """The cosine of the features of every two positions: (N, C, h, w) → (N, Z, Z)."""
+    features = over_positions(xp, activations)
+    length = xp.sqrt(xp.sum(features**2, axis=1, keepdims=True))
+    unit = features / xp.where(length > 0, length, xp.ones_like(length))
+    return xp.matmul(xp.permute_dims(unit, (0, 2, 1)), unit)
+
+
+def _doubly_normalized(xp: Any, weights: Any) -> Any:
+    """`weights` (N, Z, Z), symmetric, with columns and rows that sum to 1 (Sinkhorn)."""
+    for axis in (1, 2) * _ROUNDS:
+        total = xp.sum(weights, axis=axis, keepdims=True)
+        weights = weights / xp.where(total > 0, total, xp.ones_like(total))
+    return (weights + xp.permute_dims(weights, (0, 2, 1))) / 2
+
+
+@method(
+    "affinitycam",
+    title="AffinityCAM",
+    paper="after Ahn & Kwak 2018",
+    needs={"activations", "gradients"},
+    across=_spread,
+)
+def affinitycam(e: Evidence, *, base: str = "layercam") -> Any:
+    """M = W √(M_1 · mean_l M_l), less its minimum: `base`, spread over what looks alike.
+
+    M_1 is the map of `base` at the deepest layer, M_l at the others, each divided by its 98th
+    percentile and cut at 1, on the grid of the shallowest. W are the affinities of every two
+    positions, the fourth power of the mean cosine of their features at the layers other than the
+    deepest, normalized to rows and columns that sum to 1. So a map that lights a part of an object
+    extends over the rest of it, with no pass of the model beyond the one that every method needs.
+    Where no layers are given, they are the last ones of the model's three deepest stages.
+
+    Source: a random walk over affinities as in Ahn and Kwak, "Learning Pixel-level Semantic
+    Affinity with Image-level Supervision for Weakly Supervised Semantic Segmentation", CVPR 2018,
+    there learned by a network of their own; here of the features of the classifier itself.
+    """
+    return base_method(base, "affinitycam").formula(e)
