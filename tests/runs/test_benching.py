@@ -180,6 +180,30 @@ def test_all_methods_are_those_that_run(classifier: Classifier, dataset: Dataset
     assert usable_methods(classifier, image, ["cam"]) == ["cam", "random"]
 
 
+@pytest.mark.keras
+def test_keras_and_torch_are_measured_alike(tmp_path: Path) -> None:
+    """The same weights in both frameworks: the same rows, apart from what they cost."""
+    pytest.importorskip("keras")
+    from limelight.models import load
+    from oracles import networks
+
+    keras = load(
+        networks.keras_model(), size=networks.SIZE, preprocess="-1-1", classes=examples.NAMES
+    )
+    asked = {"batch_size": 4, "metrics": ["deletion", "road", "max-sensitivity", "pointing-game"]}
+    found = limelight.bench(
+        keras, examples.dataset(9), ["gradcam"], out=tmp_path / "keras", **asked
+    )
+    expected = limelight.bench(
+        examples.classifier(), examples.dataset(9), ["gradcam"], out=tmp_path / "torch", **asked
+    )
+    by_name = {each.name: each for each in expected.standings}
+    for standing in found.standings:
+        for key in ("deletion", "road", "max-sensitivity", "pointing-game"):
+            wanted = by_name[standing.name].results[key].value
+            assert standing.results[key].value == pytest.approx(wanted, abs=2e-3, rel=2e-3)
+
+
 # -- killed ---------------------------------------------------------------------------------------
 
 _SCRIPT = f"""
