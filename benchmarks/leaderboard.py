@@ -27,6 +27,7 @@ import limelight
 from limelight import data
 from limelight.cli.progress import counted
 from limelight.report.boards import direction, figure
+from limelight.runs.folder import METRICS
 from limelight.runs.leaderboard import Column, Leaderboard
 from localization import DATA, ROOT, models
 
@@ -54,14 +55,19 @@ def measure(out: Path, images: int | None, methods: list[str]) -> dict[str, Any]
     }
     with tempfile.TemporaryDirectory() as folder:
         for name, classifier in models(Path(folder)).items():
+            finished = (out / name / METRICS).is_file()
             start = time.monotonic()
             with counted(name) as progress:
                 board = limelight.bench(
                     classifier, dataset, methods, out=out / name, layer=LAYERS[name],
                     progress=progress,
                 )  # fmt: skip
+            seconds = round(time.monotonic() - start)
+            if finished and RESULTS.is_file():  # only read again
+                known = json.loads(RESULTS.read_text(encoding="utf-8"))
+                seconds = known["models"][name]["seconds"]
             results["models"][name] = {
-                "seconds": round(time.monotonic() - start),
+                "seconds": seconds,
                 "errors": len(board.evaluation.errors),
                 "versions": (board.evaluation.settings or {})["versions"],
                 **plain(board),
@@ -89,7 +95,8 @@ def render(results: dict[str, Any]) -> str:
         f"`{results['command']}` with `PYTHONPATH=tests`. What the figures are, and what they are",
         "not, is in [faithfulness.md](faithfulness.md). Methods are in the order of their mean",
         "rank; in brackets 95 % intervals over the photographs, which are copies of 227 × 227",
-        "pixels.",
+        "pixels. Boxes are cut at 0.2 of the maximum, which nobody tuned; tuned ones are in",
+        "[localization.md](localization.md).",
         "",
     ]
     for name, model in results["models"].items():

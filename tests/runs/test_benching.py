@@ -112,7 +112,7 @@ def test_ranks(board: Leaderboard) -> None:
     )
     assert board.groups == GROUPS
     for column in board.columns:
-        values = {s.name: s.results[column.key].value for s in board.standings}
+        values = {s.name: float(f"{s.results[column.key].value:.4g}") for s in board.standings}
         for standing in board.standings:
             mine = values[standing.name]
             if column.group == "sanity":

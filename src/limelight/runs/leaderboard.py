@@ -42,7 +42,8 @@ class Standing:
         name: of the method.
         layer: that was explained.
         results: by column, with 95 % intervals over images.
-        ranks: by column, 1 for the best; equal values share the mean of their places.
+        ranks: by column, 1 for the best; values equal to four digits share the mean of their
+            places.
         by_group: by group, the mean of its columns' ranks.
         rank: the mean over the groups but that of cost; the table is in its order.
     """
@@ -159,8 +160,10 @@ def _ranked(values: Mapping[str, float], column: Column) -> dict[str, float]:
     from scipy.stats import rankdata
 
     names: Sequence[str] = list(values)
+    # Two methods that are the same on a model differ in the last digits.
+    rounded = [float(f"{values[name]:.4g}") for name in names]
     if column.group == "sanity":
-        keys = [abs(values[name]) for name in names]
+        keys = [abs(value) for value in rounded]
     else:
-        keys = [values[name] if column.lower else -values[name] for name in names]
+        keys = [value if column.lower else -value for value in rounded]
     return {name: float(rank) for name, rank in zip(names, rankdata(keys), strict=True)}
