@@ -17,7 +17,12 @@ from limelight.maps.diagnosis import FINDINGS
 from targets.table import FORMS
 
 PAGE = Path(__file__).parent / "which-layer.md"
-KINDS = {"map": "the map", "output": "the model's output", "input": "the input"}
+KINDS = {
+    "map": "the map",
+    "method": "the method",
+    "output": "the model's output",
+    "input": "the input",
+}
 
 TEXT = """\
 # Which layer, which target, why is it blank

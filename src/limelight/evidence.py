@@ -93,6 +93,7 @@ class Evidence:
         eigen_smooth: whether the sum over channels shall be their first component instead.
         curvature: H A, the derivative of G along A, (N, [K,] C, *spatial).
         guided: the gradient at the input with guided ReLUs, (N, [K,] channels, H, W).
+        tell: ``tell(name, (N, K))`` keeps a fact beside the map, for the diagnosis.
         full_gradients: X ⊙ ∂y/∂X, then b ⊙ ∂y/∂z of each bias, each (N, [K,] C, …).
     """
 
@@ -113,6 +114,7 @@ class Evidence:
     curvature: Any = None
     guided: Any = None
     full_gradients: Sequence[Any] | None = None
+    tell: Callable[[str, Any], None] | None = None
 
     def of_class(self, k: int) -> Evidence:
         """What speaks of the k-th of K classes."""

@@ -94,6 +94,27 @@ def exchanged() -> Any:
     return explained(classifier("imagenet"), right[:, ::-1].copy(), layer="features")
 
 
+def budget() -> Any:
+    torch.manual_seed(0)
+    pooled = torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()
+    model = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 40, 3), torch.nn.ReLU(), torch.nn.Conv2d(40, 4, 3), *pooled
+    )
+    found = limelight.explain(
+        model.eval(), torch.rand(2, 3, 16, 16), "scorecam", layer="1", options={"channels": 9}
+    )
+    two = [[0, 1], [1, 0]]
+    both = limelight.explain(
+        model, torch.rand(2, 3, 16, 16), "scorecam", layer="1", target=two, options={"channels": 9}
+    )
+    assert np.asarray(both.facts["deviation"]).shape == (2, 2)
+    whole = limelight.explain(
+        model, torch.rand(2, 3, 16, 16), "scorecam", layer="1", options={"channels": 40}
+    )
+    assert whole.diagnosis == [None, None]
+    return found.diagnosis[1]
+
+
 PROVOKED = {
     "values that are not numbers": values_that_are_not_numbers,
     "p = 1.000 and the score is a probability": saturated,
@@ -101,6 +122,7 @@ PROVOKED = {
     "zero everywhere": zero,
     "nowhere positive": nowhere_positive,
     "constant": constant,
+    "a budget of channels": budget,
     "the output already is a probability": probability_output,
     "the input looks un-normalized": unnormalized,
     "the wrong channel order": exchanged,

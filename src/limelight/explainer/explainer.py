@@ -16,6 +16,7 @@ from limelight.explainer.inputs import Images, open_images
 from limelight.explainer.smoothed import Smoothed
 from limelight.frames import Frame
 from limelight.maps import Maps, concatenate
+from limelight.maps.diagnosis import OF_CLASS
 from limelight.methods import OF_ATTENTION, Method, find_method
 from limelight.probes import Capture, Probe, Request, probe_for
 from limelight.probes.base import check_output
@@ -199,7 +200,7 @@ class Explainer:
                 self.probe, batch, request, capture, choice.methods, batch_size, self.eigen_smooth
             )
             for key, values in self._values(choice, gathering, layers, several, scores).items():
-                also = self._gradient(key, request, capture, scores)
+                also = self._gradient(key, request, capture, scores) | gathering.told(*key)
                 maps = self._maps(
                     key, values, capture, wanted, scores[key[0]], frames, shown | also
                 )
@@ -353,7 +354,7 @@ class Explainer:
             values = values[:, 0]
             index = None if index is None else index[:, 0]
             probability = None if probability is None else probability[:, 0]
-            shown = {n: each[:, 0] if n == "gradient" else each for n, each in shown.items()}
+            shown = {n: each[:, 0] if n in OF_CLASS else each for n, each in shown.items()}
         return Maps(
             values,
             None if capture.scores is None else both_classes(xp, capture.scores),

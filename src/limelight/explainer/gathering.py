@@ -60,6 +60,7 @@ class Gathering:
         self._needs = set[str]().union(*(method.needs for method in methods))
         self._no_head: dict[str, MethodError] = {}
         self._runs: dict[Smooth, list[Run]] = {}
+        self._told: dict[tuple[str, str], dict[str, Any]] = {}
         self._known: dict[tuple[str, Score], tuple[Evidence, list[Evidence]]] = {}
 
     @property
@@ -73,8 +74,20 @@ class Gathering:
         if "head" in method.needs and layer in self._no_head:
             raise self._no_head[layer]
         if method.rescores:
-            return method(together, **options)
+            told = self._told.setdefault((method.name, layer), {})
+            return method(replace(together, tell=told.__setitem__), **options)
         return self._probe.xp.stack([method(each, **options) for each in by_class], axis=1)
+
+    def told(self, method: str, layer: str) -> dict[str, Any]:
+        """What the method has told of its map: facts (N, K) by name; of fused layers the most."""
+        if (method, layer) in self._told:
+            return self._told[method, layer]
+        found: dict[str, Any] = {}
+        for (name, _), facts in self._told.items():
+            for fact, value in facts.items() if name == method else ():
+                known = found.get(fact)
+                found[fact] = value if known is None else self._probe.xp.maximum(known, value)
+        return found
 
     def _at(self, layer: str, score: Score) -> tuple[Evidence, list[Evidence]]:
         """The evidence of all K classes, and that of each."""

@@ -26,6 +26,10 @@ _UNDERFLOW = 1e-30
 _FAR = 10.0
 
 
+#: The facts of each class explained; the others are of the image.
+OF_CLASS = ("gradient", "deviation")
+
+
 @dataclass(frozen=True)
 class Case:
     """One map and what is known of its run; None where something is not known.
@@ -39,6 +43,7 @@ class Case:
         gradient: the largest absolute gradient at the layer.
         inputs: the least and the greatest value of each channel of the input, (C, 2).
         possible: the same of all that the model's preprocessing can make.
+        deviation: of a budget of channels, how far the scores of held-out ones are off.
         shift: how far what the model's first BatchNorm was given lies from what it has learned,
             in standard deviations.
     """
@@ -51,6 +56,7 @@ class Case:
     gradient: float | None = None
     inputs: np.ndarray | None = None
     possible: np.ndarray | None = None
+    deviation: float | None = None
     shift: float | None = None
 
 
@@ -60,7 +66,7 @@ class Finding:
 
     Attributes:
         name: a few words.
-        about: "map", "output" or "input"; of each, the first finding that applies is told.
+        about: "map", "method", "output" or "input"; of each, the first that applies is told.
         why: what is the matter.
         remedy: what to do.
         says: the case's own words, or None where it does not apply.
@@ -87,9 +93,8 @@ def diagnose(maps: Maps) -> list[Any]:
     probability = None if maps.probability is None else to_numpy(maps.probability)
     told = []
     for at in np.ndindex(*values.shape[:-2]):
-        known: dict[str, Any] = {n: array[at[0]] for n, array in facts.items() if n != "gradient"}
-        if "gradient" in facts:
-            known["gradient"] = facts["gradient"][at]
+        known: dict[str, Any] = {n: array[at[0]] for n, array in facts.items() if n not in OF_CLASS}
+        known |= {name: facts[name][at] for name in OF_CLASS if name in facts}
         if scores is not None and target is not None and probability is not None:
             own = scores[at[0], target[at]]
             known |= {"scores": scores, "own": own, "probability": probability[at]}
@@ -204,6 +209,18 @@ def _constant(case: Case) -> str | None:
     if high - low > 1e-5 * max(abs(high), abs(low)):
         return None
     return "the map is constant: the layer does not tell one place from another"
+
+
+@_finding("a budget of channels", "method", "more channels= come closer")
+def _budget(case: Case) -> str | None:
+    """Of similar masks only one was scored. A few of the others are scored as well, to tell how far
+    their scores are from those that they would have taken."""
+    if not case.deviation:
+        return None
+    return (
+        f"of the channels a part was scored; the scores of others, held out, are "
+        f"{case.deviation:.2g} off, which is a factor of {math.exp(case.deviation):.2f} in weight"
+    )
 
 
 # -- the output -----------------------------------------------------------------------------------

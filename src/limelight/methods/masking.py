@@ -3,6 +3,10 @@
 In every docstring: A are the activations (N, C, h, w) with channel c, X the input, up half-pixel
 bilinear resizing to its size, minmax scaling of one mask to 0..1, y the explained score. A channel
 that is constant makes no mask: it is not scored, and has the weight 0.
+
+With `channels` only so many channels of each image are scored, and a few more to see what that
+leaves out; the others take the score of the channel with the most similar mask. The result's
+facts then hold "deviation", see `limelight.methods.channel_groups`.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from limelight.arrays import like, to_numpy
 from limelight.evidence import Evidence
 from limelight.frames import Frame, bilinear
+from limelight.methods.channel_groups import group_channels
 from limelight.methods.declaration import deviation, method
 from limelight.methods.reduce import relu, weigh_channels_by_class
 
@@ -27,7 +32,7 @@ _ROUNDING = 1e-6
 
 
 @method("scorecam", title="Score-CAM", paper="Wang et al. 2020", needs=_NEEDS)
-def scorecam(e: Evidence) -> Any:
+def scorecam(e: Evidence, *, channels: int | None = None) -> Any:
     """M = ReLU Σ_c w_c A_c, w = softmax over channels of y(X ⊙ m_c), m_c = minmax(up A_c).
 
     The score of a baseline image, which the paper takes off, is the same for all channels and
@@ -36,23 +41,30 @@ def scorecam(e: Evidence) -> Any:
     Source: Wang et al., "Score-CAM: Score-Weighted Visual Explanations for Convolutional Neural
     Networks", CVPR Workshops 2020, eq. 5 to 8.
     """
-    return _weighed(e, 1, lambda masks, variant: masks)
+    return _weighed(e, 1, lambda masks, variant: masks, channels=channels)
 
 
 @deviation("scorecam", "pytorch-grad-cam")
-def scorecam_of_grad_cam(e: Evidence) -> Any:
+def scorecam_of_grad_cam(e: Evidence, *, channels: int | None = None) -> Any:
     """M of `scorecam` with masks upsampled by align_corners=True, constant channels scored too."""
-    return _weighed(e, 1, lambda masks, variant: masks, _align_corners)
+    return _weighed(e, 1, lambda masks, variant: masks, _align_corners, channels)
 
 
 @deviation("scorecam", "torchcam")
-def scorecam_of_torchcam(e: Evidence) -> Any:
+def scorecam_of_torchcam(e: Evidence, *, channels: int | None = None) -> Any:
     """M of `scorecam` with masks scaled before they are upsampled, constant channels scored too."""
-    return _weighed(e, 1, lambda masks, variant: masks, _scale_first)
+    return _weighed(e, 1, lambda masks, variant: masks, _scale_first, channels)
 
 
 @method("sscam", title="SS-CAM", paper="Wang et al. 2020", needs=_NEEDS)
-def sscam(e: Evidence, *, samples: int = 10, sigma: float = 0.1, seed: int = 0) -> Any:
+def sscam(
+    e: Evidence,
+    *,
+    samples: int = 10,
+    sigma: float = 0.1,
+    seed: int = 0,
+    channels: int | None = None,
+) -> Any:
     """M = ReLU Σ_c w_c A_c, w = softmax over channels of mean_s y(X ⊙ (m_c + n_s)).
 
     m_c = minmax(up A_c), and n_s is normal noise of standard deviation `sigma` (of the mask's
@@ -72,11 +84,11 @@ def sscam(e: Evidence, *, samples: int = 10, sigma: float = 0.1, seed: int = 0) 
     def noisy(masks: Any, sample: np.ndarray) -> Any:
         return masks + e.xp.take(noise, like(sample, noise), axis=0)
 
-    return _weighed(e, samples, noisy)
+    return _weighed(e, samples, noisy, channels=channels)
 
 
 @method("iscam", title="IS-CAM", paper="Naidu et al. 2020", needs=_NEEDS)
-def iscam(e: Evidence, *, steps: int = 10) -> Any:
+def iscam(e: Evidence, *, steps: int = 10, channels: int | None = None) -> Any:
     """M = ReLU Σ_c w_c A_c, w = softmax over channels of mean_j y(X ⊙ (j/n) m_c), j = 1 to n.
 
     m_c = minmax(up A_c), n = `steps`.
@@ -84,20 +96,25 @@ def iscam(e: Evidence, *, steps: int = 10) -> Any:
     Source: Naidu et al., "IS-CAM: Integrated Score-CAM for axiomatic-based explanations",
     arXiv 2010.03023, eq. 3 to 5.
     """
-    return _in_steps(e, [j / steps for j in range(1, steps + 1)])
+    return _in_steps(e, [j / steps for j in range(1, steps + 1)], channels)
 
 
 @deviation("iscam", "torchcam")
-def iscam_of_torchcam(e: Evidence, *, steps: int = 10) -> Any:
+def iscam_of_torchcam(e: Evidence, *, steps: int = 10, channels: int | None = None) -> Any:
     """M of `iscam` with (1 + … + j)/n in place of j/n, masks as in `scorecam_of_torchcam`."""
-    return _in_steps(e, [j * (j + 1) / 2 / steps for j in range(1, steps + 1)], _scale_first)
+    factors = [j * (j + 1) / 2 / steps for j in range(1, steps + 1)]
+    return _in_steps(e, factors, channels, _scale_first)
 
 
-def _in_steps(e: Evidence, factors: Sequence[float], make: Make | None = None) -> Any:
+def _in_steps(
+    e: Evidence, factors: Sequence[float], channels: int | None, make: Make | None = None
+) -> Any:
     import numpy as np
 
     parts = np.asarray(factors, np.float32)[:, None, None]
-    return _weighed(e, len(parts), lambda masks, step: masks * like(parts[step], masks), make)
+    return _weighed(
+        e, len(parts), lambda masks, step: masks * like(parts[step], masks), make, channels
+    )
 
 
 def _weighed(
@@ -105,11 +122,13 @@ def _weighed(
     variants: int,
     vary: Callable[[Any, np.ndarray], Any],
     make: Make | None = None,
+    channels: int | None = None,
 ) -> Any:
     """ReLU Σ_c w_c A_c, the scores averaged over variants of each mask.
 
     ``vary(masks, variant)``: masks (n, H, W) as their variants of these numbers (n,).
     ``make(xp, channels, size)``: another library's masks, which has some of constant channels too.
+    ``channels``: how many of each image are scored; None: all.
     """
     import numpy as np
 
@@ -119,8 +138,10 @@ def _weighed(
     size = int(x.shape[2]), int(x.shape[3])
     flat = xp.reshape(a, (n * c, *grid))
     pairs = np.arange(n * c) if make else np.flatnonzero(~is_constant(xp, flat))
-    jobs = np.repeat(pairs, variants)
-    variant = np.tile(np.arange(variants), len(pairs))
+    groups = None if channels is None else group_channels(a, pairs, channels)
+    scored = pairs if groups is None else groups.scored
+    jobs = np.repeat(scored, variants)
+    variant = np.tile(np.arange(variants), len(scored))
 
     def edit(start: int, stop: int) -> Any:
         channel = xp.take(flat, like(jobs[start:stop], flat), axis=0)
@@ -131,7 +152,11 @@ def _weighed(
     if not len(jobs):
         return xp.zeros_like(a[:, :1])
     scores = e.rescoring.inputs(edit, jobs // c)
-    means = scores.reshape(len(pairs), variants, -1).mean(1)
+    means = scores.reshape(len(scored), variants, -1).mean(1)
+    if groups is not None:
+        if e.tell is not None:
+            e.tell("deviation", like(groups.deviation(means, scored // c, n), a))
+        means = means[groups.taken]
     return relu(xp, weigh_channels_by_class(xp, like(_softmax(means, pairs, n, c), a), a))
 
 
