@@ -56,7 +56,8 @@ def made(count: int = 24) -> tuple[list[np.ndarray], list[np.ndarray], list[Fram
 @given(values=arrays(np.float32, (7, 10), elements=st.integers(0, 6).map(lambda v: v / 6)))
 def test_largest_at_every_threshold_is_that_of_locate(values: np.ndarray) -> None:
     thresholds = np.arange(0, 1.01, 0.05)
-    cuts = np.array([t * values.max() for t in thresholds], np.float32)
+    # A plain number, as a user gives it: NumPy's own float64 would round the product twice.
+    cuts = np.array([float(t) * values.max() for t in thresholds], np.float32)
     expected = [locate(values, float(t)) for t in thresholds]
     np.testing.assert_array_equal(largest_at(values, cuts), expected)
 

@@ -100,6 +100,7 @@ def test_rows_are_those_of_the_local_engine_though_a_worker_is_killed(tmp_path: 
     same(open(out), whole)
 
 
+@pytest.mark.soak
 def test_paths_travel_and_the_local_engine_goes_on(tmp_path: Path) -> None:
     from limelight.runs import open, run
     from runs import examples
