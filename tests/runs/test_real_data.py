@@ -76,3 +76,14 @@ def test_affinitycam_wins_on_the_classes_that_it_was_not_chosen_on(benchmark: An
         assert line["gain"][1] > 0
         best = max(each["scores"]["maxboxacc-v2"] for each in table if each is not line)
         assert line["scores"]["maxboxacc-v2"] > best
+
+
+@pytest.mark.parametrize("benchmark", ["pointing"], indirect=True)
+def test_the_pointing_game_in_the_documents_is_that_of_the_results(benchmark: Any) -> None:
+    results = json.loads(benchmark.RESULTS.read_text("utf-8"))
+    assert benchmark.PAGE.read_text("utf-8") == benchmark.page(results)
+    kinds = {method.name: method for method in benchmark.shown()}
+    assert set(results["methods"]) <= set(kinds)
+    for name, line in results["methods"].items():
+        above = line["interval"][0] > benchmark.CENTRE
+        assert above or kinds[name].class_blind or line["images"] < benchmark.IMAGES
