@@ -33,8 +33,12 @@ def weigh_channels(xp: Any, weights: Any, activations: Any) -> Any:
 
 def top_eigenvector(xp: Any, symmetric: Any) -> tuple[Any, Any]:
     """The largest eigenvalue (N,) and its unit eigenvector (N, Z) of matrices (N, Z, Z)."""
+    given = symmetric
+    if type(given).__module__ == "torch" and given.device.type == "cpu":
+        # LAPACK's float32 routine does not converge on some matrices of real photographs.
+        symmetric = xp.astype(given, xp.float64)
     values, vectors = xp.linalg.eigh(symmetric)  # in ascending order
-    return values[:, -1], vectors[:, :, -1]
+    return xp.astype(values[:, -1], given.dtype), xp.astype(vectors[:, :, -1], given.dtype)
 
 
 def first_component(xp: Any, values: Any) -> Any:
