@@ -87,6 +87,19 @@ class Choice:
                     "for it; gradcam is one",
                 )
 
+    def leave_out_of_copies(self) -> None:
+        """Go on without the methods that run the model on changed copies of the images.
+
+        What the model is given beside them belongs to the images as they are.
+        """
+        for method in list(self.methods):
+            if method.cost.endswith("passes"):
+                self.leave_out(
+                    method,
+                    f"{method.name} runs the model on changed copies of the images, and inputs= "
+                    "belong to the images as they are; gradcam takes one pass",
+                )
+
     def leave_out_of_classes(self) -> None:
         """Go on without the methods that speak of classes, where a callable is explained."""
         for method in list(self.methods):

@@ -21,6 +21,7 @@ from limelight.methods import OF_ATTENTION, Method, find_method
 from limelight.probes import Capture, Probe, Request, probe_for
 from limelight.probes.base import check_output
 from limelight.probes.beside import beside
+from limelight.probes.beside import given as beside_images
 from limelight.probes.choosing import check_grid, choose, resolve
 from limelight.probes.first_norm import watching_first_norm
 from limelight.probes.stages import last_of_stages
@@ -165,6 +166,11 @@ class Explainer:
     ) -> Any:
         """Maps of `images`; arguments, result and errors as for `explain`."""
         given = open_images(images, self.classifier, self.probe)
+        if inputs is not None and self.smooth is not None:
+            raise MethodError(
+                "smooth= runs the model on changed copies of the images, and inputs= belong to the "
+                "images as they are; give one of the two"
+            )
         with beside(inputs, len(given)):
             return self._explain(given, target, score, batch_size, negative)
 
@@ -175,6 +181,8 @@ class Explainer:
         choice = self._choice.of_a_call()
         if wanted.function is not None:
             choice.leave_out_of_classes()
+        if beside_images() is not None:
+            choice.leave_out_of_copies()
         parts: dict[tuple[str, str], list[Maps]] = {}
         for start, stop in given.batches(batch_size):
             batch, frames = given.part(start, stop)

@@ -6,7 +6,8 @@ holds for one thread, and for as long as it is open.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import copy
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -34,15 +35,22 @@ class Beside:
                 f"but a {type(inputs).__name__} was given"
             )
         self.start, self.stop = 0, count
-        for name, each in {**dict(enumerate(self.positional)), **self.named}.items():
+        self.whole = False
+        for name, each in self.items():
             if _has_rows(each) and len(each) != count:
                 raise ImageError(
                     f"inputs[{name!r}] has {len(each)} rows for {count} images; give one row per "
                     "image"
                 )
 
+    def items(self) -> list[tuple[Any, Any]]:
+        """All of them, by position or name."""
+        return [*enumerate(self.positional), *self.named.items()]
+
     def rows(self, count: int, convert: Callable[[Any], Any]) -> tuple[list[Any], dict[str, Any]]:
         """The positional and the named inputs for the first `count` images that are due."""
+        if self.whole:
+            return list(self.positional), self.named
         if count > self.stop - self.start:
             raise MethodError(
                 "inputs= belong to the images; a method that runs the model on changed copies of "
@@ -54,6 +62,29 @@ class Beside:
 
         named = {name: cut(each) for name, each in self.named.items()}
         return [cut(each) for each in self.positional], named
+
+    def arrays(self, count: int, convert: Callable[[Any], Any]) -> list[Any]:
+        """Those with a row for each image, for the first `count` images that are due."""
+        positional, named = self.rows(count, convert)
+        cut = [*positional, *named.values()]
+        return [c for c, (_, each) in zip(cut, self.items(), strict=True) if _has_rows(each)]
+
+    @property
+    def form(self) -> Hashable:
+        """What a compiled run depends on: the arrays' kind, and the others themselves."""
+        return tuple(
+            (name, tuple(each.shape[1:]), str(each.dtype)) if _has_rows(each) else (name, str(each))
+            for name, each in self.items()
+        )
+
+    def of_arrays(self, arrays: Sequence[Any]) -> Beside:
+        """The same inputs with `arrays`, taken as they are, for those with rows."""
+        rest = iter(arrays)
+        made = copy.copy(self)
+        made.positional = tuple(next(rest) if _has_rows(e) else e for e in self.positional)
+        made.named = {n: next(rest) if _has_rows(e) else e for n, e in self.named.items()}
+        made.whole = True
+        return made
 
 
 _open: ContextVar[Beside | None] = ContextVar("beside", default=None)
@@ -83,6 +114,17 @@ def due(start: int, stop: int) -> None:
 def given() -> Beside | None:
     """What is given beside the images now; None: nothing."""
     return _open.get()
+
+
+@contextmanager
+def traced(arrays: Sequence[Any]) -> Iterator[None]:
+    """Give the model `arrays`, which stand for those with rows while a run is compiled."""
+    found = _open.get()
+    token = _open.set(None if found is None else found.of_arrays(arrays))
+    try:
+        yield
+    finally:
+        _open.reset(token)
 
 
 def _has_rows(each: Any) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -202,12 +202,7 @@ class KerasProbe:
             others = given()
             if others is None:
                 return self.model(images, training=False)
-            if keras.backend.backend() != "torch":
-                raise ModelError(
-                    "inputs= is taken for PyTorch models and for Keras on the torch backend; build "
-                    "a model of the images alone: keras.Model(images, model([images, constants]))"
-                )
-            positional, named = others.rows(len(images), keras.ops.convert_to_tensor)
+            positional, named = others.rows(images.shape[0], keras.ops.convert_to_tensor)
             made_of = getattr(self.model, "inputs", None)  # a functional model's
             if not made_of:
                 return self.model(images, *positional, **named, training=False)
@@ -218,6 +213,13 @@ class KerasProbe:
             else:
                 together = [images, *positional]
             return self.model(together, training=False)
+
+    def _beside(self, images: Any) -> tuple[list[Any], Hashable]:
+        """The arrays beside `images`, and what of them a compiled run depends on."""
+        others = given()
+        if others is None:
+            return [], None
+        return others.arrays(images.shape[0], keras.ops.convert_to_tensor), others.form
 
     @contextmanager
     def _explained(self, images: Any) -> Iterator[None]:

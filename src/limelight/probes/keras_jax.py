@@ -20,6 +20,7 @@ from limelight.probes.base import (
     check_ran,
     pick,
 )
+from limelight.probes.beside import traced
 from limelight.probes.keras import KerasProbe, PerModel
 from limelight.probes.keras_replay import READS_BEFORE, CompiledReruns, Edits, result
 from limelight.probes.outputs import scores_of
@@ -36,7 +37,10 @@ class JaxProbe(KerasProbe):
 
     def capture(self, images: Any, request: Request, index: Any) -> Capture:
         softened = self._softened(images) if request.function is None else None
-        run, sizes = _compiled.get(self, request, lambda: (self._build(request, softened), {}))
+        beside, form = self._beside(images)
+        run, sizes = _compiled.get(
+            self, (request, form), lambda: (self._build(request, softened), {})
+        )
         # XLA compiles for one shape: a smaller batch is filled up to one that is compiled already.
         count = size = len(images)
         if request.function is None:  # a callable may look across the batch
@@ -46,7 +50,8 @@ class JaxProbe(KerasProbe):
         if size > count:
             images = _fill(images, size)
             index = None if index is None else _fill(jnp.asarray(index), size)
-        found = run(self._variables(), images, index)
+            beside = [_fill(each, size) for each in beside]
+        found = run(self._variables(), images, index, beside)
         return Capture(*jax.tree.map(lambda each: each[:count], found))
 
     def _variables(self) -> list[Any]:
@@ -60,9 +65,10 @@ class JaxProbe(KerasProbe):
     def _build(self, request: Request, softened: Any) -> Any:
         kind, alive = type(self), weakref.ref(self.model)
 
-        def run(variables: Any, images: Any, index: Any) -> Any:
+        def run(variables: Any, images: Any, index: Any, beside: Any) -> Any:
             # Traced while the model is in use, so the reference is alive.
-            return kind(alive())._differentiate(variables, images, request, index, softened)
+            with traced(beside):
+                return kind(alive())._differentiate(variables, images, request, index, softened)
 
         return jax.jit(run)
 

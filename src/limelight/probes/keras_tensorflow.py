@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -16,6 +17,7 @@ from limelight.probes.base import (
     check_ran,
     pick,
 )
+from limelight.probes.beside import traced
 from limelight.probes.keras import KerasProbe, PerModel
 from limelight.probes.keras_replay import READS_BEFORE, CompiledReruns, Edits, result
 from limelight.probes.outputs import scores_of
@@ -34,11 +36,14 @@ class TensorFlowProbe(KerasProbe):
         softened = self._softened(images) if request.function is None else None
         shape = (None, *images.shape[1:])
         classes = None if index is None else index.shape[1]
+        beside, form = self._beside(images)
         run = _compiled.get(
-            self, (request, shape, classes), lambda: self._build(request, shape, classes, softened)
+            self,
+            (request, shape, classes, form),
+            lambda: self._build(request, shape, classes, softened, beside),
         )
         given = () if index is None else (tf.constant(index, tf.int32),)
-        return Capture(*run(images, *given))
+        return Capture(*run(images, *given, *beside))
 
     def _build(
         self,
@@ -46,15 +51,19 @@ class TensorFlowProbe(KerasProbe):
         shape: tuple[int | None, ...],
         classes: int | None,
         softened: Any,
+        beside: Sequence[Any],
     ) -> Any:
         signature = [tf.TensorSpec(shape, tf.float32)]
         if classes is not None:
             signature.append(tf.TensorSpec((None, classes), tf.int32))
+        signature += [tf.TensorSpec((None, *each.shape[1:]), each.dtype) for each in beside]
         kind, alive = type(self), weakref.ref(self.model)
 
-        def run(images: Any, index: Any = None) -> Any:
+        def run(images: Any, *given: Any) -> Any:
+            index = None if classes is None else given[0]
             # Traced while the model is in use, so the reference is alive.
-            return kind(alive())._differentiate(images, request, index, softened)
+            with traced(given if classes is None else given[1:]):
+                return kind(alive())._differentiate(images, request, index, softened)
 
         function = tf.function(run, input_signature=signature, autograph=False)
         return function.get_concrete_function()
