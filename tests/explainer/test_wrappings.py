@@ -313,6 +313,11 @@ def test_outputs_and_layouts_of_keras(kind: str, expected: np.ndarray) -> None:
     np.testing.assert_allclose(found.numpy(), expected, atol=1e-5)
     logits = networks.plain_evidence(networks.images(3), networks.LAST, np.array(TARGET))[2]
     np.testing.assert_allclose(to_numpy(found.scores), logits, atol=1e-5)
+    rescored, alone = (
+        explain(each, networks.keras_images(3), "reciprocam", layer="conv2", target=TARGET).numpy()
+        for each in (model, plain)
+    )
+    np.testing.assert_allclose(rescored, alone, atol=1e-5)
 
 
 def test_of_a_segmentation_model_the_scores_are_not_the_map() -> None:

@@ -92,7 +92,7 @@ def test_rows_are_those_of_the_local_engine_though_a_worker_is_killed(tmp_path: 
     killer.join()
     assert process.returncode == 0, said + errors
     assert killed, "no worker was found to be killed"
-    assert said.splitlines()[-1] == f"{IMAGES} {IMAGES}"
+    assert f"{IMAGES} {IMAGES}" in said.splitlines()  # Ray may speak of the killed worker later
     whole = run(
         examples.slowed(examples.classifier()), examples.dataset(IMAGES), processes.METHODS,
         out=tmp_path / "local", batch_size=processes.BATCH,

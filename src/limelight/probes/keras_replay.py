@@ -17,6 +17,7 @@ import keras
 from limelight.errors import MethodError
 from limelight.probes.base import Request, check_function_result, check_output
 from limelight.probes.keras_patching import patched, without_activation
+from limelight.probes.outputs import scores_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -121,6 +122,7 @@ def result(
         else:
             with without_activation(softened):
                 found = run(images)
+        found = scores_of(found)
         check_output(found, batch)
     return keras.ops.cast(found, "float32")
 

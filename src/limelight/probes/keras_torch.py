@@ -39,7 +39,8 @@ class KerasTorchProbe(KerasProbe):
 
         def run(batch: Any) -> Any:
             with evaluating(self.model), self._tapped((), lambda name, output: output, softened):
-                return self._run(batch)
+                output = self._run(batch)
+                return output if request.function is not None else scores_of(output)
 
         def channels_first(output: Any) -> Any:
             return self._channels_first(output, request)
