@@ -148,7 +148,7 @@ def _compared(xp: Any, logits: Any, index: Any, score: Score, of: Callable[..., 
     similar = similar_classes(xp, logits, index, score.against)
     alone = replace(score, against=0)
     found = of(xp, logits, index, alone)
-    count = similar.shape[-1]
+    count = min(score.against, int(logits.shape[-1]) - 1)  # a graph does not know its shape
     for number in range(count):
         found = found - score.gamma / count * of(xp, logits, similar[:, :, number], alone)
     return found
