@@ -56,6 +56,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "mobilenet" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.keras)  # so that it runs on every backend
+        subject = getattr(item, "callspec", None) and item.callspec.params.get("subject")
+        if subject == "mobilenet" and os.environ["KERAS_BACKEND"] == "jax":
+            # XLA compiles a real network for minutes; TensorFlow and torch show the same with it,
+            # and test_5 compares its maps on JAX with PyTorch's.
+            item.add_marker(pytest.mark.soak)
         if item.get_closest_marker("soak") and not config.getoption("--soak"):
             item.add_marker(pytest.mark.skip(reason="a long proof: make soak"))
         for name in missing:

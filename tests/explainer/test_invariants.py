@@ -213,6 +213,7 @@ def test_5_real_weights_in_both_frameworks(mobilenet: Any, data: Path) -> None:
     channels_first = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
     for layer in (subject.last, subject.early):
         names = affordable(NAMES if layer == subject.last else ANYWHERE, subject, layer)
+        names.remove("fem")  # it cuts at μ + 2σ: what lies there is in or out by the last bit
         found = explain(mobilenet, images, names, layer=layer)
         expected = explain(rebuilt, channels_first, names, layer=layer)
         for name in names:

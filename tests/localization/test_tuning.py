@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -54,11 +54,12 @@ def made(count: int = 24) -> tuple[list[np.ndarray], list[np.ndarray], list[Fram
 
 @settings(deadline=None, max_examples=80)
 @given(values=arrays(np.float32, (7, 10), elements=st.integers(0, 6).map(lambda v: v / 6)))
+@example(values=np.pad(np.array([[1 / 6, 5 / 6]], np.float32), ((6, 0), (8, 0))))
 def test_largest_at_every_threshold_is_that_of_locate(values: np.ndarray) -> None:
     thresholds = np.arange(0, 1.01, 0.05)
     # A plain number, as a user gives it: NumPy's own float64 would round the product twice.
     cuts = np.array([float(t) * values.max() for t in thresholds], np.float32)
-    expected = [locate(values, float(t)) for t in thresholds]
+    expected = [locate(values, t) for t in thresholds]
     np.testing.assert_array_equal(largest_at(values, cuts), expected)
 
 

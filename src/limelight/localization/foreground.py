@@ -62,7 +62,8 @@ def find_rule(rule: str, threshold: float) -> Rule:
 
 def foreground(values: np.ndarray, threshold: float, rule: str) -> np.ndarray:
     """Which pixels (H, W) of the map `values` (H, W) lie above the threshold; see `find_rule`."""
-    return values > find_rule(rule, threshold).cut(values, threshold)
+    # A plain float: of NumPy's own float64 the product with a float32 map would be another.
+    return values > find_rule(rule, threshold).cut(values, float(threshold))
 
 
 @_declare("max", "a fraction of the map's maximum", fraction=True)

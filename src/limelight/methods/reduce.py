@@ -69,9 +69,16 @@ def toward_mean(xp: Any, map: Any, values: Any) -> Any:
     X̅: the mean over the channels of `values` (N, C, *spatial).
     """
     mean = xp.mean(over_positions(xp, values), axis=1)
-    agreement = xp.sum(map * mean, axis=-1, keepdims=True)
+    # Products of very small values would vanish; only the sign of their sum is wanted.
+    agreement = xp.sum(_unit(xp, map) * _unit(xp, mean), axis=-1, keepdims=True)
     signed = xp.where(agreement < 0, -map, map)
     return xp.reshape(signed, (values.shape[0], *values.shape[2:]))
+
+
+def _unit(xp: Any, rows: Any) -> Any:
+    """`rows` (N, Z), each divided by its largest absolute value; 0 stays 0."""
+    size = xp.max(xp.abs(rows), axis=-1, keepdims=True)
+    return rows / xp.where(size > 0, size, xp.ones_like(size))
 
 
 def divide_by_maximum(xp: Any, map: Any) -> Any:
