@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from limelight.errors import LimelightWarning, MethodError, TargetError
 from limelight.methods import Method, find_method, list_methods
@@ -121,6 +122,19 @@ class Choice:
             warnings.warn(
                 f"left out: {', '.join(self._reasons)} ({reasons})", LimelightWarning, stacklevel=3
             )
+
+
+def share_options(
+    methods: Sequence[Method], options: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """By method, the options that it knows; one that none knows is an error."""
+    for option, value in options.items():
+        if not any(option in method.options for method in methods):
+            methods[0].check_options({option: value})
+    return {
+        method.name: {o: value for o, value in options.items() if o in method.options}
+        for method in methods
+    }
 
 
 def _all_gradient() -> list[Method]:

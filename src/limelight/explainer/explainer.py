@@ -6,28 +6,25 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from limelight.arrays import to_numpy
-from limelight.errors import MethodError, ModelError, NoSpatialLayer, TargetError
+from limelight.errors import MethodError, NoSpatialLayer, TargetError
 from limelight.explainer import facts
-from limelight.explainer.choice import Choice
+from limelight.explainer.choice import Choice, share_options
 from limelight.explainer.fusion import FUSIONS, across_layers, fuse_layers
 from limelight.explainer.gathering import Gathering
 from limelight.explainer.inputs import Images, open_images
+from limelight.explainer.results import check_capture, make_maps
 from limelight.explainer.smoothed import Smoothed
-from limelight.frames import Frame
 from limelight.maps import Maps, concatenate
-from limelight.maps.diagnosis import OF_CLASS
 from limelight.methods import OF_ATTENTION, Method, find_method
 from limelight.probes import Capture, Probe, Request, probe_for
-from limelight.probes.base import check_output
 from limelight.probes.beside import beside
 from limelight.probes.beside import given as beside_images
-from limelight.probes.choosing import check_grid, choose, resolve
+from limelight.probes.choosing import choose, resolve
 from limelight.probes.first_norm import watching_first_norm
 from limelight.probes.stages import last_of_stages
-from limelight.scores import Score, both_classes, one_hot, probabilities
+from limelight.scores import Score
 from limelight.smoothing import Smooth
-from limelight.targets.parsing import Target, parse_target
+from limelight.targets.parsing import parse_target
 
 
 def explain(
@@ -148,7 +145,7 @@ class Explainer:
         self.fuse = fuse
         self.smooth = None if smooth is None else Smooth.of(smooth)
         self.reshape_transform = reshape_transform
-        self._options = _share_options(self.methods, options or {})
+        self._options = share_options(self.methods, options or {})
 
     @property
     def class_names(self) -> tuple[str, ...] | None:
@@ -203,15 +200,16 @@ class Explainer:
             shown = facts.of_input(self.probe, batch, self.classifier) if given.prepared else {}
             if shift:
                 shown["shift"] = shift[0]
-            self._check(capture, wanted, request, start, stop)
+            check_capture(self.probe.xp, capture, wanted, request, start, stop)
             gathering = Gathering(
                 self.probe, batch, request, capture, choice.methods, batch_size, self.eigen_smooth
             )
             for key, values in self._values(choice, gathering, layers, several, scores).items():
                 also = self._gradient(key, request, capture, scores) | gathering.told(*key)
-                maps = self._maps(
-                    key, values, capture, wanted, scores[key[0]], frames, shown | also
-                )
+                maps = make_maps(
+                    self.probe, self.classifier, key, values, capture, wanted, scores[key[0]],
+                    frames, shown | also,
+                )  # fmt: skip
                 parts.setdefault(key, []).append(maps)
         choice.say_what_is_left_out()
         return self._arranged(
@@ -289,16 +287,6 @@ class Explainer:
 
     # -- after the run ------------------------------------------------------------------------
 
-    def _check(
-        self, capture: Capture, wanted: Target, request: Request, start: int, stop: int
-    ) -> None:
-        if capture.scores is not None:
-            check_output(capture.scores, stop - start)
-            _check_finite(self.probe.xp, capture.scores, start)
-            wanted.check(max(2, int(capture.scores.shape[-1])))  # one output has two classes
-        for layer in request.layers:
-            check_grid(layer, tuple(capture.activations[layer].shape), request.reshape is not None)
-
     def _values(
         self,
         choice: Choice,
@@ -339,45 +327,6 @@ class Explainer:
             return {}
         return facts.of_gradients(self.probe.xp, request, capture, key[1], scores[key[0]])
 
-    def _maps(
-        self,
-        key: tuple[str, str],
-        values: Any,
-        capture: Capture,
-        wanted: Target,
-        score: Score,
-        frames: tuple[Frame, ...],
-        shown: dict[str, Any],
-    ) -> Maps:
-        xp, index, probability = self.probe.xp, capture.index, None
-        layer = key[1]
-        if capture.attention is not None and find_method(key[0]).of_attention:
-            layer = capture.attention.name
-        if "full_gradients" in find_method(key[0]).needs:
-            layer = "every bias"
-        if index is not None:
-            p = probabilities(xp, capture.scores, score.activation)
-            probability = xp.sum(one_hot(xp, index, p) * p[:, None, :], axis=-1)
-        if wanted.single:
-            values = values[:, 0]
-            index = None if index is None else index[:, 0]
-            probability = None if probability is None else probability[:, 0]
-            shown = {n: each[:, 0] if n in OF_CLASS else each for n, each in shown.items()}
-        return Maps(
-            values,
-            None if capture.scores is None else both_classes(xp, capture.scores),
-            index,
-            probability,
-            method=key[0],
-            layer=layer,
-            frames=frames,
-            class_names=self.class_names,
-            channels_last=self.probe.channels_last,
-            display=None if self.classifier is None else self.classifier.display,
-            score=score.kind,
-            facts=shown,
-        )
-
     def _arranged(self, choice: Choice, found: Mapping[tuple[str, str], Maps]) -> Any:
         by_method: dict[str, Any] = {}
         for (method, layer), maps in found.items():
@@ -391,33 +340,3 @@ class Explainer:
 def _of_attention(methods: Sequence[Method]) -> frozenset[str]:
     """What `methods` need of the attention of all blocks."""
     return frozenset[str]().union(*(method.needs & OF_ATTENTION for method in methods))
-
-
-def _share_options(
-    methods: Sequence[Method], options: Mapping[str, Any]
-) -> dict[str, dict[str, Any]]:
-    """By method, the options that it knows; one that none knows is an error."""
-    for option, value in options.items():
-        if not any(option in method.options for method in methods):
-            methods[0].check_options({option: value})
-    return {
-        method.name: {o: value for o, value in options.items() if o in method.options}
-        for method in methods
-    }
-
-
-def _check_finite(xp: Any, scores: Any, start: int) -> None:
-    """Raise `ModelError` where the model returned something else than numbers.
-
-    `start`: the number of the batch's first image.
-    """
-    if bool(xp.all(xp.isfinite(scores))):
-        return
-    import numpy as np
-
-    bad = start + np.flatnonzero(~np.isfinite(to_numpy(scores)).all(axis=-1))
-    shown = ", ".join(map(str, bad[:5])) + (" …" if len(bad) > 5 else "")
-    raise ModelError(
-        f"the model's output is not a number (NaN or infinite) for image {shown} (counted from "
-        "0); look at the model's input and weights"
-    )
