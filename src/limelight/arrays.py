@@ -35,11 +35,17 @@ def to_numpy(array: Any) -> np.ndarray:
 
 
 def like(values: np.ndarray, array: Any) -> Any:
-    """The host array `values` as an array of the type, and on the device, of `array`."""
+    """The host array `values` as an array of the type, and on the device, of `array`.
+
+    Its numbers keep their own type, but that floats become float64 where `array` is float64:
+    PyTorch multiplies no two types.
+    """
     if _package(array) == "torch":
         import torch
 
-        return torch.as_tensor(values, device=array.device)
+        found = torch.as_tensor(values, device=array.device)
+        both = found.is_floating_point() and array.dtype == torch.float64
+        return found.double() if both else found
     if _package(array) == "tensorflow":
         import tensorflow as tf
 

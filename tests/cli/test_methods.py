@@ -20,6 +20,7 @@ def test_json_is_what_is_declared(call: Callable[..., Call]) -> None:
         )  # fmt: skip
         assert set(row["needs"]) == method.needs
         assert row["frameworks"] == list(method.frameworks)
+        assert row["differentiable"] == method.differentiable
         assert row["options"] == dict(method.options)
         assert row["description"] == method.description
 

@@ -24,6 +24,7 @@ def command(as_json: Json = False) -> None:
                 "cost": method.cost,
                 "frameworks": list(method.frameworks),
                 "class_blind": method.class_blind,
+                "differentiable": method.differentiable,
                 "options": dict(method.options),
                 "description": method.description,
             }

@@ -78,6 +78,23 @@ class Choice:
                     "layer=[…] with two or more, or none to have them chosen",
                 )
 
+    def leave_out_without_derivative(self, options: Mapping[str, Mapping[str, Any]]) -> None:
+        """Go on without the methods whose maps cannot stand in a training loss.
+
+        `options`: those given, by method; a method that is made of another has that one's limits.
+        """
+        for method in list(self.methods):
+            base = {**method.options, **options[method.name]}.get("base")
+            made_of = [method] if base is None else [method, find_method(base)]
+            for each in made_of:
+                if each.no_derivative:
+                    self.leave_out(
+                        method,
+                        f"differentiable=True: {each.name} {each.no_derivative}; gradcam can stand "
+                        "in a training loss",
+                    )
+                    break
+
     def leave_out_without_sum(self) -> None:
         """Go on without the methods for which `eigen_smooth` has no meaning."""
         for method in list(self.methods):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from limelight.errors import MethodError, NoSpatialLayer, TargetError
 from limelight.explainer import facts
@@ -16,6 +16,7 @@ from limelight.explainer.results import check_capture, make_maps
 from limelight.explainer.smoothed import Smoothed
 from limelight.maps import Maps, concatenate
 from limelight.methods import OF_ATTENTION, Method, find_method
+from limelight.methods.reduce import OF_COMPONENT
 from limelight.probes import Capture, Probe, Request, probe_for
 from limelight.probes.beside import beside
 from limelight.probes.beside import given as beside_images
@@ -25,6 +26,9 @@ from limelight.probes.stages import last_of_stages
 from limelight.scores import Score
 from limelight.smoothing import Smooth
 from limelight.targets.parsing import parse_target
+
+if TYPE_CHECKING:
+    from limelight.probes.base import GraphProbe
 
 
 def explain(
@@ -41,6 +45,7 @@ def explain(
     smooth: str | Smooth | None = None,
     eigen_smooth: bool = False,
     compat: str | None = None,
+    differentiable: bool = False,
     options: Mapping[str, Any] | None = None,
     reshape_transform: Callable[[Any], Any] | None = None,
     inputs: Any = None,
@@ -73,6 +78,10 @@ def explain(
             the sum.
         compat: "pytorch-grad-cam" or "torchcam": the formulas of that library, for methods where
             it deviates from the paper.
+        differentiable: for a training loss: `values`, `scores` and `probability` stay in the graph
+            of the model, so that a loss on them trains its parameters. PyTorch modules only, and
+            methods that have a derivative (`Method.differentiable`). The model runs in evaluation
+            mode all the same; float64 stays float64.
         options: a method's options; of several methods, each takes those it knows.
         reshape_transform: brings the layer's output to (N, C, h, w), where its layout is not found
             by itself.
@@ -95,6 +104,7 @@ def explain(
         smooth=smooth,
         eigen_smooth=eigen_smooth,
         compat=compat,
+        differentiable=differentiable,
         options=options,
         reshape_transform=reshape_transform,
     )
@@ -120,6 +130,7 @@ class Explainer:
         smooth: str | Smooth | None = None,
         eigen_smooth: bool = False,
         compat: str | None = None,
+        differentiable: bool = False,
         options: Mapping[str, Any] | None = None,
         reshape_transform: Callable[[Any], Any] | None = None,
     ) -> None:
@@ -146,6 +157,9 @@ class Explainer:
         self.smooth = None if smooth is None else Smooth.of(smooth)
         self.reshape_transform = reshape_transform
         self._options = share_options(self.methods, options or {})
+        self.differentiable = differentiable
+        if differentiable:
+            self._check_differentiable()
 
     @property
     def class_names(self) -> tuple[str, ...] | None:
@@ -162,6 +176,8 @@ class Explainer:
         inputs: Any = None,
     ) -> Any:
         """Maps of `images`; arguments, result and errors as for `explain`."""
+        if self.differentiable:
+            cast("GraphProbe", self.probe).check_recording()
         given = open_images(images, self.classifier, self.probe)
         if inputs is not None and self.smooth is not None:
             raise MethodError(
@@ -194,6 +210,7 @@ class Explainer:
                 function=wanted.function,
                 reshape=self.reshape_transform,
                 attention=_of_attention(choice.methods),
+                differentiable=self.differentiable,
             )
             with watching_first_norm(self.probe.model if given.prepared else None) as shift:
                 request, capture = self._capture(choice, batch, request, wanted.part(start, stop))
@@ -217,6 +234,20 @@ class Explainer:
         )
 
     # -- before the run -----------------------------------------------------------------------
+
+    def _check_differentiable(self) -> None:
+        """Leave out what has no derivative. Raises MethodError where that leaves nothing."""
+        if self.probe.framework != "torch":
+            raise MethodError(
+                "differentiable=True puts maps in the graph of a PyTorch module (torch.nn.Module), "
+                f"and this is a {self.probe.framework} model"
+            )
+        if self.eigen_smooth:
+            raise MethodError(
+                "differentiable=True has no meaning with eigen_smooth=True: what is smoothed "
+                f"{OF_COMPONENT}; smooth= has one"
+            )
+        self._choice.leave_out_without_derivative(self._options)
 
     def _name_to_index(self, name: str) -> int:
         if self.classifier is None:

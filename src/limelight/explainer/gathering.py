@@ -209,7 +209,9 @@ class Gathering:
         activations, scores = capture.activations[layer], capture.scores
         if scores is None:  # a callable target has no class, and no row of a head
             return None
-        candidates = self._probe.heads(int(scores.shape[-1]), int(activations.shape[1]))
+        candidates = self._probe.heads(
+            int(scores.shape[-1]), int(activations.shape[1]), self._request.differentiable
+        )
         try:
             head = find_head(xp, candidates, activations, scores, layer)
         except MethodError as error:

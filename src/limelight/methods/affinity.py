@@ -8,7 +8,7 @@ from typing import Any
 from limelight.evidence import Evidence
 from limelight.methods.composition import base_method
 from limelight.methods.declaration import method
-from limelight.methods.reduce import over_positions, relu, resize
+from limelight.methods.reduce import over_positions, relu, resize, square_root
 
 # Chosen on one half of the classes of `ilsvrc_val`; `benchmarks/recipes.py` tries the neighbours.
 _FINEST = 32  # positions along a side; beyond, a grid is halved: the affinities are its square
@@ -21,7 +21,7 @@ def _spread(xp: Any, maps: Sequence[Any], activations: Sequence[Any]) -> Any:
     """The map of `affinitycam`: maps (N, h, w) and activations (N, C, h, w), deepest first."""
     grid = _side(maps[-1].shape[-2]), _side(maps[-1].shape[-1])
     deepest, *others = (_clip_peaks(xp, resize(xp, map, grid)) for map in maps)
-    seed = (deepest * sum(others[1:], others[0]) / len(others)) ** 0.5
+    seed = square_root(xp, deepest * sum(others[1:], others[0]) / len(others))
     alike = [_likeness(xp, resize(xp, each, grid)) for each in activations[1:]]
     likeness = relu(xp, sum(alike[1:], alike[0]) / len(alike))
     walk = _doubly_normalized(xp, likeness**_SHARPNESS)
@@ -48,7 +48,7 @@ def _clip_peaks(xp: Any, map: Any) -> Any:
 def _likeness(xp: Any, activations: Any) -> Any:
     """The cosine of the features of every two positions: (N, C, h, w) → (N, Z, Z)."""
     features = over_positions(xp, activations)
-    length = xp.sqrt(xp.sum(features**2, axis=1, keepdims=True))
+    length = square_root(xp, xp.sum(features**2, axis=1, keepdims=True))
     unit = features / xp.where(length > 0, length, xp.ones_like(length))
     return xp.matmul(xp.permute_dims(unit, (0, 2, 1)), unit)
 

@@ -35,6 +35,13 @@ OF_ATTENTION = frozenset({"attention", "attention_gradients", "block_gradients"}
 #: What only the probe for PyTorch modules can give.
 _TORCH_ONLY = OF_ATTENTION | OF_GRAPH
 
+#: Why a method that needs this has no derivative; "gradcam …" and one of these is a sentence.
+_NO_DERIVATIVE = {
+    "rescoring": "asks the model about edited copies, and their scores come without a graph",
+    "inputs": "reads a copy of the image on the host, where the graph ends",
+    "guided": "changes what ReLUs pass back, which changes the derivative of its map too",
+}
+
 #: The libraries with formulas of their own that `compat=` reproduces.
 LIBRARIES = ("pytorch-grad-cam", "torchcam")
 
@@ -61,6 +68,7 @@ class Method:
         across: ``across(xp, maps, activations)``: one map of the formula's maps (N, *spatial) at
             several layers, and of their activations (N, C, *spatial), the deepest first; None where
             the method explains each layer by itself.
+        no_derivative: why the map cannot stand in a training loss; "" where it can.
         deviations: by library, the formula as that library has it, where it is another.
     """
 
@@ -75,6 +83,7 @@ class Method:
     default_score: str = "logit"
     contrast: Callable[..., Score] | None = None
     across: Formula | None = None
+    no_derivative: str = ""
     deviations: dict[str, Formula] = field(default_factory=dict)
 
     @property
@@ -96,6 +105,11 @@ class Method:
     def differentiates(self) -> bool:
         """Whether gradients at the layer are wanted of a run."""
         return bool(self.needs & {"gradients", "again"})
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether the map can stand in a training loss, on PyTorch."""
+        return not self.no_derivative
 
     @property
     def sums_channels(self) -> bool:
@@ -180,8 +194,13 @@ def method(
     default_score: str = "logit",
     contrast: Callable[..., Score] | None = None,
     across: Formula | None = None,
+    no_derivative: str = "",
 ) -> Callable[[Formula], Formula]:
-    """Declare the decorated formula as a method; its keyword arguments become options."""
+    """Declare the decorated formula as a method; its keyword arguments become options.
+
+    `no_derivative`: what is in the formula's own way into a training loss; what its needs are in
+    the way is known by itself.
+    """
     unknown = needs - NEEDS
     if unknown:
         raise MethodError(f"{name} declares the unknown needs {', '.join(sorted(unknown))}")
@@ -206,6 +225,7 @@ def method(
             default_score,
             contrast,
             across,
+            no_derivative or next((_NO_DERIVATIVE[n] for n in _NO_DERIVATIVE if n in needs), ""),
         )
         return formula
 

@@ -7,7 +7,13 @@ from typing import Any
 
 from limelight.evidence import Evidence
 from limelight.methods.declaration import deviation, method
-from limelight.methods.reduce import centred, over_positions, top_eigenvector, toward_mean
+from limelight.methods.reduce import (
+    OF_COMPONENT,
+    centred,
+    over_positions,
+    top_eigenvector,
+    toward_mean,
+)
 
 
 @method(
@@ -16,6 +22,7 @@ from limelight.methods.reduce import centred, over_positions, top_eigenvector, t
     paper="Karmani et al. 2024",
     needs={"activations"},
     class_blind=True,
+    no_derivative=OF_COMPONENT,
 )
 def kpcacam(e: Evidence, *, gamma: float | None = None, coef0: float = 1.0) -> Any:
     """M = √λ u, of the first eigenvalue λ and eigenvector u of the centred kernel matrix.

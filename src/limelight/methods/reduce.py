@@ -8,10 +8,21 @@ from limelight.arrays import like
 from limelight.evidence import Evidence
 from limelight.frames import Frame
 
+#: Why what is made of `first_component` or `top_eigenvector` cannot stand in a training loss.
+OF_COMPONENT = "is a principal component, which has no derivative where two are equally strong"
+
 
 def relu(xp: Any, values: Any) -> Any:
     """max(values, 0), elementwise."""
     return xp.maximum(values, xp.zeros_like(values))
+
+
+def square_root(xp: Any, values: Any) -> Any:
+    """√values, elementwise, with the derivative 0 where `values` are 0, and not an infinite one."""
+    positive = values > 0
+    return xp.where(
+        positive, xp.sqrt(xp.where(positive, values, xp.ones_like(values))), xp.zeros_like(values)
+    )
 
 
 def weigh_channels_by_class(xp: Any, weights: Any, activations: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 from limelight.evidence import Evidence
 from limelight.methods.declaration import deviation, method
-from limelight.methods.reduce import centred, first_component
+from limelight.methods.reduce import OF_COMPONENT, centred, first_component
 
 
 @method(
@@ -19,6 +19,7 @@ from limelight.methods.reduce import centred, first_component
     paper="Muhammad & Yeasin 2020",
     needs={"activations"},
     class_blind=True,
+    no_derivative=OF_COMPONENT,
 )
 def eigencam(e: Evidence) -> Any:
     """M = X v, with X = A not centred, and v its first right singular vector.
@@ -32,7 +33,12 @@ def eigencam(e: Evidence) -> Any:
     return first_component(e.xp, e.activations)
 
 
-@method("eigengradcam", title="Eigen-Grad-CAM", needs={"activations", "gradients"})
+@method(
+    "eigengradcam",
+    title="Eigen-Grad-CAM",
+    needs={"activations", "gradients"},
+    no_derivative=OF_COMPONENT,
+)
 def eigengradcam(e: Evidence) -> Any:
     """M = X v, with X = G ⊙ A not centred, and v its first right singular vector.
 
@@ -48,6 +54,7 @@ def eigengradcam(e: Evidence) -> Any:
     title="Seg-Eigen-CAM",
     paper="Chung & Ying 2025",
     needs={"activations", "gradients"},
+    no_derivative=OF_COMPONENT,
 )
 def segeigencam(e: Evidence) -> Any:
     """M = X v, with X = |G| ⊙ A not centred, and v its first right singular vector.

@@ -15,6 +15,7 @@ from limelight.methods.reduce import over_positions, weigh_channels
     paper="Fuad et al. 2020",
     needs={"activations"},
     class_blind=True,
+    no_derivative="picks the places above a threshold, and which they are changes in jumps",
 )
 def fem(e: Evidence, *, k: float = 2.0) -> Any:
     """M = Σ_c μ_c · 1[A_c > μ_c + k σ_c].

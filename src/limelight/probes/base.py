@@ -77,6 +77,7 @@ class Request:
         reshape: brings a layer's output to (N, C, *spatial), applied to activations and gradients.
         attention: what is wanted of the attention of all blocks: "attention", and of its gradients
             "attention_gradients" and "block_gradients" (see `Evidence`).
+        differentiable: what comes back shall stand in the model's own graph, on PyTorch.
     """
 
     layers: tuple[str, ...]
@@ -86,6 +87,7 @@ class Request:
     function: Callable[[Any], Any] | None = None
     reshape: Callable[[Any], Any] | None = None
     attention: frozenset[str] = frozenset()
+    differentiable: bool = False
 
     @property
     def sign(self) -> int:
@@ -222,8 +224,11 @@ class Probe(Protocol):
     def activation(self, images: Any) -> str | None:
         """The activation ("softmax", "sigmoid") that the probe takes off the output, if any."""
 
-    def heads(self, classes: int, channels: int) -> Sequence[Head]:
-        """The linear layers from `channels` features to `classes` scores."""
+    def heads(self, classes: int, channels: int, differentiable: bool = False) -> Sequence[Head]:
+        """The linear layers from `channels` features to `classes` scores.
+
+        `differentiable`: their weights are the model's own, in whose graph they stand.
+        """
 
     def capture(self, images: Any, request: Request, index: Any) -> Capture:
         """One forward pass, and the tail's backward where gradients are asked for."""
@@ -234,6 +239,9 @@ class Probe(Protocol):
 
 class GraphProbe(Probe, Protocol):
     """A probe that gives what takes a run of its own through the graph of the whole model."""
+
+    def check_recording(self) -> None:
+        """Raise `MethodError` where no graph is recorded around the call, and none could stay."""
 
     def of_graph(
         self, need: str, images: Any, request: Request, index: Any, layer: str, score: Score

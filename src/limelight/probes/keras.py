@@ -93,7 +93,7 @@ class KerasProbe:
                 final = None if last is None else self._layers[last]
             return final if softening(final) else None
 
-    def heads(self, classes: int, channels: int) -> Sequence[Head]:
+    def heads(self, classes: int, channels: int, differentiable: bool = False) -> Sequence[Head]:
         found = []
         for name, layer in self._layers.items():
             if not isinstance(layer, keras.layers.Dense | keras.layers.Conv2D) or not layer.built:

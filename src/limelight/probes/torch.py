@@ -17,11 +17,12 @@ import array_api_compat.torch
 import torch
 from torch import Tensor, nn
 
-from limelight.errors import ImageError, LayerNotFound
+from limelight.errors import ImageError, LayerNotFound, MethodError
 from limelight.probes.base import Capture, Head, Request, Trace, refusal
 from limelight.probes.beside import given
 from limelight.probes.outputs import scores_of
 from limelight.probes.tokens import CHANNELS_FIRST, Layout
+from limelight.probes.torch_attention import ExplicitAttention
 from limelight.probes.torch_blocks import Transformer, transformer
 from limelight.probes.torch_graph import (
     along_activations,
@@ -33,6 +34,7 @@ from limelight.probes.torch_graph import (
 from limelight.probes.torch_replay import TorchReruns
 from limelight.probes.torch_tail import Tail, evaluating, outside_inference, without_graph
 from limelight.probes.torch_trace import bring, trace
+from limelight.probes.torch_values import as_values
 from limelight.scores import Score
 
 _ACTIVATIONS: dict[type[nn.Module], str] = {
@@ -85,7 +87,7 @@ class TorchProbe:
                 return name
         raise LayerNotFound(f"the layer object {type(layer).__name__} is not part of this model")
 
-    def heads(self, classes: int, channels: int) -> Sequence[Head]:
+    def heads(self, classes: int, channels: int, differentiable: bool = False) -> Sequence[Head]:
         found = []
         for name, module in self._modules.items():
             weight = getattr(module, "weight", None)
@@ -93,9 +95,14 @@ class TorchProbe:
             if not (isinstance(module, nn.Linear) or pointwise) or not isinstance(weight, Tensor):
                 continue
             if weight.shape[:2] == (classes, channels):
-                bias = module.bias
-                matrix = weight.detach().reshape(classes, channels).float()
-                found.append(Head(name, matrix, None if bias is None else bias.detach().float()))
+                matrix, bias = weight.reshape(classes, channels), module.bias
+                found.append(
+                    Head(
+                        name,
+                        as_values(matrix, differentiable),
+                        None if bias is None else as_values(bias, differentiable),
+                    )
+                )
         return found
 
     def activation(self, images: Tensor) -> str | None:
@@ -192,6 +199,8 @@ class TorchProbe:
                     stack.callback(handle.remove)
                 if tail.attention is not None:
                     stack.enter_context(tail.attention.listening(self._modules))
+                elif request.differentiable:  # fused attention has no second derivative
+                    stack.enter_context(ExplicitAttention(lambda weights: weights))
                 output = self._run(outside_inference(images))
                 return output if request.function is not None else scores_of(output)
 
@@ -200,6 +209,15 @@ class TorchProbe:
 
         found = self._transformer(images) if request.attention else None
         return Tail.run(run, request, index, len(images), self.xp, channels_first, found)
+
+    def check_recording(self) -> None:
+        if torch.is_grad_enabled() and not torch.is_inference_mode_enabled():
+            return
+        around = "inference_mode" if torch.is_inference_mode_enabled() else "no_grad"
+        raise MethodError(
+            f"differentiable=True gives maps in the model's graph, but torch.{around} is on around "
+            "this call; call it outside of that"
+        )
 
     def of_graph(
         self, need: str, images: Tensor, request: Request, index: Any, layer: str, score: Score
@@ -215,22 +233,27 @@ class TorchProbe:
                 output = self._run(outside_inference(batch))
                 return output if request.function is not None else scores_of(output)
 
+        live = request.differentiable
+
         def score_of(output: Any) -> list[Tensor]:
             return explained(output, request, index, score, self.xp)
 
         if need == "guided":
             return torch.stack(guided_gradients(run, images, score_of), dim=1).float()
         if need == "full_gradients":
-            by_class = full_gradients(run, images, self._modules, score_of)
-            return [torch.stack(terms, dim=1).float() for terms in zip(*by_class, strict=True)]
-        found = along_activations(run, images, (layer, self._modules[layer]), score_of)
+            by_class = full_gradients(run, images, self._modules, score_of, live)
+            terms = [torch.stack(each, dim=1) for each in zip(*by_class, strict=True)]
+            return [as_values(each, live) for each in terms]
+        found = along_activations(run, images, (layer, self._modules[layer]), score_of, live)
         return torch.stack([self._first(images, layer, each, request) for each in found], dim=1)
 
     def _first(self, images: Tensor, layer: str, output: Tensor, request: Request) -> Tensor:
         """What `layer` returned as float32 (N, C, *spatial)."""
         if request.reshape is not None:
-            return request.reshape(output).float()
-        return bring(output, self._layout(images, layer, output)).float()
+            found = request.reshape(output)
+        else:
+            found = bring(output, self._layout(images, layer, output))
+        return as_values(found, request.differentiable)
 
     def _transformer(self, images: Tensor) -> Transformer:
         with evaluating(self.model):

@@ -20,6 +20,7 @@ from limelight.errors import MethodError, ModelError
 from limelight.probes.base import Attention, Request, pick
 from limelight.probes.torch_attention import ExplicitAttention
 from limelight.probes.torch_blocks import Transformer
+from limelight.probes.torch_values import as_values, wide
 
 
 class AttentionTape:
@@ -41,7 +42,9 @@ class AttentionTape:
         self._gradients = "attention_gradients" in request.attention
         self._by_block = "block_gradients" in request.attention
         # Where each block is asked for itself only, the graph need not lead from one to the next.
-        self._apart = self._by_block and not self._gradients and not request.gradients
+        self._live = request.differentiable
+        others = self._gradients or request.gradients or self._live
+        self._apart = self._by_block and not others
         self.maps: list[Tensor] = []
         self._outputs: list[Tensor] = []
         self._earlier: Tensor | None = None
@@ -106,7 +109,10 @@ class AttentionTape:
         if threading.get_ident() != self._owner:
             return output
         tokens = _first(output)
-        self._earlier = torch.cat([each.detach() for each in self._outputs]).requires_grad_()
+        if self._live:
+            self._earlier = torch.cat(self._outputs)
+        else:
+            self._earlier = torch.cat([each.detach() for each in self._outputs]).requires_grad_()
         self._outputs.append(tokens)
         return _with_first(output, torch.cat([self._earlier, tokens]))
 
@@ -136,10 +142,10 @@ class AttentionTape:
         """
         by_block = None
         if self._by_block:
-            by_block = [_joined(each) for each in self._block_gradients(outputs, xp, index)]
+            by_block = [self._joined(each) for each in self._block_gradients(outputs, xp, index)]
         return Attention(
-            [each.detach().float() for each in self.maps],
-            None if gradients is None else [_joined(each) for each in gradients],
+            [as_values(each, self._live) for each in self.maps],
+            None if gradients is None else [self._joined(each) for each in gradients],
             by_block,
             self._transformer.tokens,
             self._transformer.name,
@@ -153,10 +159,19 @@ class AttentionTape:
         for values, directions in self._targets(outputs, xp, index):
             for number, tokens, gradient in self._at_blocks(values, directions):
                 (own,) = torch.autograd.grad(
-                    tokens, self.maps[number], gradient, retain_graph=True, allow_unused=True
+                    tokens,
+                    self.maps[number],
+                    gradient,
+                    retain_graph=True,
+                    create_graph=self._live,
+                    allow_unused=True,
                 )
                 found[number].append(torch.zeros_like(self.maps[number]) if own is None else own)
         return found
+
+    def _joined(self, gradients: Sequence[Tensor]) -> Tensor:
+        """(N, S · K, heads, T, T) of the gradients of each score in turn."""
+        return torch.stack([as_values(each, self._live) for each in gradients], dim=1)
 
     def _targets(
         self, outputs: Sequence[Tensor], xp: Any, index: Any
@@ -164,12 +179,13 @@ class AttentionTape:
         """For each of the S · K scores, every block's value and the direction in it."""
         request = self._request
         if request.function is not None:
-            values = [request.sign * request.function(each).float().sum() for each in outputs]
+            chosen = [wide(request.function(each), self._live) for each in outputs]
+            values = [request.sign * each.sum() for each in chosen]
             return [(values, [None] * len(values))]
-        logits = [each.float() for each in outputs]
-        with torch.no_grad():
+        logits = [wide(each, self._live) for each in outputs]
+        with torch.set_grad_enabled(self._live):
             fixed = replace(request, top=0)
-            directions = [pick(xp, each.detach(), index, fixed)[1] for each in logits]
+            directions = [pick(xp, each, index, fixed)[1] for each in logits]
         return [
             (logits, [each[:, k] for each in directions]) for k in range(directions[0].shape[1])
         ]
@@ -188,6 +204,7 @@ class AttentionTape:
             [self._earlier, last],
             directions,
             retain_graph=True,
+            create_graph=self._live,
             allow_unused=True,
         )
         parts = (
@@ -197,11 +214,6 @@ class AttentionTape:
         )
         own = torch.zeros_like(last) if own is None else own
         yield from zip(range(len(values)), self._outputs, [*parts, own], strict=True)
-
-
-def _joined(gradients: Sequence[Tensor]) -> Tensor:
-    """(N, S · K, heads, T, T) of the gradients of each score in turn."""
-    return torch.stack([each.detach().float() for each in gradients], dim=1)
 
 
 def _first(output: Any) -> Tensor:

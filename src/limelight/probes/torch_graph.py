@@ -19,6 +19,7 @@ from torch.overrides import TorchFunctionMode
 from limelight.probes.base import Request, check_function_result, check_output
 from limelight.probes.torch_attention import ExplicitAttention
 from limelight.probes.torch_tail import without_graph
+from limelight.probes.torch_values import wide
 from limelight.scores import Score, values
 
 Run = Callable[[Tensor], Any]
@@ -62,28 +63,42 @@ def taken_off(module: nn.Module) -> Iterator[None]:
 
 def explained(output: Any, request: Request, index: Any, score: Score, xp: Any) -> list[Tensor]:
     """The K scores to differentiate, each summed over the images."""
+    live = request.differentiable
     if request.function is not None:
         chosen = request.function(output)
         check_function_result(chosen, None)
-        return [request.sign * chosen.float().sum()]
+        return [request.sign * wide(chosen, live).sum()]
     check_output(output, None)
-    found = values(xp, output.float(), torch.as_tensor(index, device=output.device), score)
+    found = values(xp, wide(output, live), torch.as_tensor(index, device=output.device), score)
     return [found[:, k].sum() for k in range(found.shape[1])]
 
 
 def along_activations(
-    run: Run, images: Tensor, layer: tuple[str, nn.Module], score_of: Callable[[Any], list[Tensor]]
+    run: Run,
+    images: Tensor,
+    layer: tuple[str, nn.Module],
+    score_of: Callable[[Any], list[Tensor]],
+    live: bool = False,
 ) -> list[Tensor]:
-    """For each score H A, the derivative of the gradient at `layer` along the activations A."""
+    """For each score H A, the derivative of the gradient at `layer` along the activations A.
+
+    `live`: in the graph of the model.
+    """
     leaf: list[Tensor] = []
+    direction: list[Tensor] = []
 
     def tap(name: str, output: Tensor) -> Tensor:
-        leaf[:] = [output.detach().requires_grad_()]
+        # Of the direction the score does not depend, so that it counts as given.
+        direction[:] = [output if live else output.detach()]
+        if live and output.requires_grad:
+            leaf[:] = [output.clone()]
+        else:
+            leaf[:] = [output.detach().requires_grad_()]
         torch.set_grad_enabled(True)
         return leaf[0].clone()
 
     found = []
-    with without_graph():
+    with torch.enable_grad() if live else without_graph():
         # Fused attention has no second derivative.
         with tapped(dict([layer]), tap), ExplicitAttention(lambda weights: weights):
             scores = score_of(run(images))
@@ -91,8 +106,10 @@ def along_activations(
             (gradient,) = torch.autograd.grad(score, leaf, create_graph=True)
             change: Tensor | None = None
             if gradient.requires_grad:  # otherwise the score is linear in the activations
-                along = (gradient * leaf[0].detach()).sum()
-                (change,) = torch.autograd.grad(along, leaf, retain_graph=True, allow_unused=True)
+                along = (gradient * direction[0]).sum()
+                (change,) = torch.autograd.grad(
+                    along, leaf, retain_graph=True, create_graph=live, allow_unused=True
+                )
             found.append(torch.zeros_like(leaf[0]) if change is None else change)
     return found
 
@@ -143,7 +160,7 @@ def guided_gradients(
         inputs = images.detach().clone().requires_grad_()
         with _GuidedMode():
             scores = score_of(run(inputs))
-        return [_gradients(score, [inputs])[0] for score in scores]
+        return [_gradients(score, [inputs], False)[0] for score in scores]
 
 
 def full_gradients(
@@ -151,10 +168,12 @@ def full_gradients(
     images: Tensor,
     modules: Mapping[str, nn.Module],
     score_of: Callable[[Any], list[Tensor]],
+    live: bool = False,
 ) -> list[list[Tensor]]:
     """For each score X ⊙ ∂y/∂X, and b ⊙ ∂y/∂z of every bias b that is added in a z.
 
     Batch normalization has the bias that is left when its scale is taken out of its inputs.
+    `live`: in the graph of the model.
     """
     biases = {name: bias for name, each in modules.items() if (bias := _bias(each)) is not None}
     outputs: list[tuple[Tensor, Tensor]] = []
@@ -166,19 +185,26 @@ def full_gradients(
         return output.clone()  # what follows may change its input in place
 
     with torch.inference_mode(False), torch.enable_grad():
-        inputs = images.detach().clone().requires_grad_()
+        inputs = images.clone() if live else images.detach().clone()
+        if not inputs.requires_grad:
+            inputs.requires_grad_()
         with tapped({name: modules[name] for name in biases}, tap):
             scores = score_of(run(inputs))
         found = []
         for score in scores:
-            first, *rest = _gradients(score, [inputs, *(output for output, _ in outputs)])
-            terms = [bias * each for each, (_, bias) in zip(rest, outputs, strict=True)]
-            found.append([inputs.detach() * first, *terms])
+            first, *rest = _gradients(score, [inputs, *(output for output, _ in outputs)], live)
+            terms = [
+                (bias if live else bias.detach()) * each
+                for each, (_, bias) in zip(rest, outputs, strict=True)
+            ]
+            found.append([(inputs if live else inputs.detach()) * first, *terms])
     return found
 
 
-def _gradients(score: Tensor, sources: list[Tensor]) -> list[Tensor]:
-    found = torch.autograd.grad(score, sources, retain_graph=True, allow_unused=True)
+def _gradients(score: Tensor, sources: list[Tensor], live: bool) -> list[Tensor]:
+    found = torch.autograd.grad(
+        score, sources, retain_graph=True, create_graph=live, allow_unused=True
+    )
     return [
         torch.zeros_like(source) if each is None else each
         for source, each in zip(sources, found, strict=True)
@@ -193,7 +219,7 @@ def _bias(module: nn.Module) -> Tensor | None:
         shift = -mean / torch.sqrt(variance + module.eps)
         if module.affine:
             shift = shift * module.weight + module.bias
-        return shift.detach()
+        return shift
     if isinstance(module, nn.modules.conv._ConvNd | nn.Linear) and module.bias is not None:
-        return module.bias.detach()
+        return module.bias
     return None

@@ -25,6 +25,7 @@ from limelight.probes.base import (
 )
 from limelight.probes.torch_attention_tape import AttentionTape
 from limelight.probes.torch_blocks import Transformer
+from limelight.probes.torch_values import wide
 
 
 class Tail:
@@ -33,6 +34,7 @@ class Tail:
     def __init__(self, request: Request, transformer: Transformer | None) -> None:
         self._layers = request.layers
         self._differentiate = request.gradients
+        self._live = request.differentiable
         self._owner = threading.get_ident()
         self._captured: dict[str, Tensor] = {}
         self._graph_begun = False
@@ -59,6 +61,9 @@ class Tail:
         `transformer`: what the model is where its attention is asked for.
         """
         tail = cls(request, transformer)
+        if request.differentiable:
+            with torch.enable_grad():
+                return tail._collect(run(tail), request, index, batch, xp, channels_first)
         with without_graph():
             output = run(tail)
             if tail._cut_short(output):
@@ -97,7 +102,8 @@ class Tail:
 
     def _leaf(self, output: Tensor) -> Tensor:
         """`output` as a part of the graph, which begins with it where there is none."""
-        if not self._graph_begun or not output.requires_grad:  # it depends on no earlier target
+        # One that needs no gradient depends on no earlier target, and on nothing that is trained.
+        if not output.requires_grad or not (self._live or self._graph_begun):
             output = output.detach().requires_grad_()
             torch.set_grad_enabled(True)
             self._graph_begun = True
@@ -122,12 +128,12 @@ class Tail:
         if request.function is not None:
             chosen = request.function(output)
             check_function_result(chosen, batch)
-            targets = [(request.sign * chosen.float().sum(), None)]
+            targets = [(request.sign * wide(chosen, self._live).sum(), None)]
         else:
             check_output(output, batch)
-            logits = output.float()
-            scores = logits.detach()
-            with torch.no_grad():
+            logits = wide(output, self._live)
+            scores = logits if self._live else logits.detach()
+            with torch.set_grad_enabled(self._live):
                 if index is not None:
                     index = torch.as_tensor(index, device=scores.device)
                 index, directions = pick(xp, scores, index, request)
@@ -144,11 +150,14 @@ class Tail:
         def brought(name: str, found: Tensor) -> Tensor:
             return channels_first(name, found[-batch:] if name in self._behind else found)
 
-        with torch.no_grad():
+        found = {n: self._captured[n] for n in self._layers}
+        if not self._live:
+            found = {name: output.detach() for name, output in found.items()}
+        with torch.set_grad_enabled(self._live):
             return Capture(
                 scores,
                 index,
-                {n: brought(n, self._captured[n].detach()) for n in self._layers},
+                {name: brought(name, output) for name, output in found.items()},
                 {
                     name: torch.stack([brought(name, each) for each in found], dim=1)
                     for name, found in gradients.items()
@@ -174,7 +183,8 @@ class Tail:
                     value,
                     leaves,
                     grad_outputs=direction,
-                    retain_graph=keep or position + 1 < len(targets),
+                    retain_graph=keep or self._live or position + 1 < len(targets),
+                    create_graph=self._live,
                     allow_unused=True,
                 )
             for key, leaf, gradient in zip(by_key, leaves, found, strict=True):
