@@ -27,6 +27,7 @@ LAYERS = (
         "arrays",
         "blurring",
         "images",
+        "progress",
         "scores",
         "smoothing",
         "targets",

@@ -14,6 +14,7 @@ from limelight.explainer.heads import find_head
 from limelight.explainer.rescoring import Rescorer
 from limelight.methods import OF_GRAPH, Method
 from limelight.probes import Capture, Probe, Request
+from limelight.progress import tell
 from limelight.scores import Score, directions, values
 from limelight.smoothing import Smooth
 
@@ -128,9 +129,11 @@ class Gathering:
             fit = max(self._batch_size // len(self._batch), 1)
             if self._request.function is not None:
                 fit = 1  # a callable may know of the very images of the batch
-            self._runs[smooth] = [
-                self._run(variants[first : first + fit]) for first in range(0, len(variants), fit)
-            ]
+            runs = []
+            for first in range(0, len(variants), fit):
+                runs.append(self._run(variants[first : first + fit]))
+                tell(min(first + fit, len(variants)), len(variants))
+            self._runs[smooth] = runs
         return self._runs[smooth]
 
     def _run(self, variants: Sequence[tuple[Any, Callable[[Any], Any]]]) -> Run:

@@ -13,6 +13,7 @@ from limelight.explainer.heads import find_head
 from limelight.probes import Capture, Probe, Request
 from limelight.probes.base import Head, Reruns
 from limelight.probes.memory import chunk_size
+from limelight.progress import tell
 from limelight.scores import Score, values
 
 if TYPE_CHECKING:
@@ -122,6 +123,7 @@ class Rescorer:
                 which = np.concatenate([which, np.repeat(which[-1:], size - len(which))])
             output = run(start, stop, which)
             found.append(self._values(output, which)[done - start : stop - start])
+            tell(stop, len(images))
         return to_numpy(xp.concat(found, axis=0))
 
     def _filled(self, edited: Any, size: int) -> Any:
@@ -215,6 +217,7 @@ class ClosedForm:
             else:
                 logits = self.logits(means)
                 found.append(values(namespace(logits), logits, index, self._score))
+            tell(stop, len(images))
         return np.concatenate(found)
 
 
