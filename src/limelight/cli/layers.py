@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -22,33 +23,11 @@ def command(
     as_json: Json = False,
 ) -> None:
     """List a model's layers that can be explained, with their shapes, and the automatic one."""
-    import numpy as np
-
-    from limelight.errors import NoSpatialLayer
-    from limelight.probes import probe_for
-    from limelight.probes.choosing import choose, is_explainable
+    from limelight.explainer.layers import list_layers
 
     classifier = open_model(model, arch, preprocess, size, classes, weights=False)
-    probe = probe_for(classifier.model)
-    height, width = classifier.preprocess.size
-    batch, _ = classifier.prepare([np.zeros((height, width, 3), np.uint8)])
-    trace = probe.trace(probe.prepare(batch))
-    try:
-        automatic = choose(trace)
-    except NoSpatialLayer:
-        automatic = None
-    calls = {call.name: call for call in trace.calls}  # the last call of each
-    rows = [
-        {
-            "layer": call.name,
-            "kind": call.kind,
-            "shape": list(call.shape[1:]),
-            "explainable": is_explainable(call),
-            "automatic": call.name == automatic,
-        }
-        for call in calls.values()
-        if every or is_explainable(call)
-    ]
+    layers = list_layers(classifier)
+    rows = [asdict(layer) for layer in layers if every or layer.explainable]
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
         return
@@ -60,8 +39,8 @@ def command(
         table.add_column(title, no_wrap=title == "layer")
     for row in rows:
         note = "automatic" if row["automatic"] else "" if row["explainable"] else "no map"
-        shape = " × ".join(map(str, row["shape"]))  # type: ignore[call-overload]
+        shape = " × ".join(map(str, row["shape"]))
         table.add_row(str(row["layer"]), str(row["kind"]), shape, note)
     Console().print(table)
-    if automatic is None:
+    if not any(layer.automatic for layer in layers):
         typer.echo("No layer has height and width: give reshape_transform= in Python.")
