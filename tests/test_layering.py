@@ -30,6 +30,7 @@ LAYERS = (
         "progress",
         "scores",
         "smoothing",
+        "specs",
         "targets",
     },
     {"errors", "_version"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from limelight.localization.foreground import RULES, Rule
 from limelight.localization.location import BOXES, locate
 from limelight.localization.normalization import NORMALIZERS, Normalizer, normalize
+from limelight.localization.refinement import list_refiners, refine
 from limelight.localization.threshold import Threshold
 from limelight.localization.tuning import GOALS, Tuner, tune
 
@@ -17,7 +18,9 @@ __all__ = [
     "Rule",
     "Threshold",
     "Tuner",
+    "list_refiners",
     "locate",
     "normalize",
+    "refine",
     "tune",
 ]
