@@ -41,7 +41,12 @@ def plain(maps: list[np.ndarray], activations: list[np.ndarray]) -> np.ndarray:
         walk = walk / walk.sum(0)
         walk = walk / walk.sum(1)[:, None]
     spread = (walk + walk.T) / 2 @ seed
-    return (spread - spread.min()).reshape(grid)
+    spread = (spread - spread.min()) / (spread.max() - spread.min())
+    cut, before = spread.mean(), -1.0
+    while cut != before:
+        before = cut
+        cut = (spread[spread > cut].mean() + spread[spread <= cut].mean()) / 2
+    return (spread ** (np.log(0.5) / np.log(cut))).reshape(grid)
 
 
 def spread(

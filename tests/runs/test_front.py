@@ -12,6 +12,7 @@ from limelight.data import Dataset
 from limelight.errors import DatasetError, MethodError, RunError, TargetError
 from limelight.explainer import explain
 from limelight.localization import Threshold, locate, normalize
+from limelight.methods import find_method
 from limelight.metrics import centre_gaussian
 from limelight.models import Classifier
 from limelight.runs import evaluate_methods, tune_methods
@@ -217,6 +218,22 @@ def test_tuned_thresholds_are_the_best_of_all(classifier: Classifier, dataset: D
             score = tuned[line.name].score
             assert line.results["mean-iou"].value == pytest.approx(score, abs=1e-6)
             assert line.cut is not None and "tuned on 10 images of patches" in line.cut.origin
+
+
+def test_each_method_is_cut_where_it_declares(classifier: Classifier, dataset: Dataset) -> None:
+    """Without a threshold: by the declaration in a run, and in the boxes of the maps alike."""
+    names = ["cam", "affinitycam"]
+    declared = {name: find_method(name).cut for name in names}
+    assert declared["cam"] == 0.2 and declared["affinitycam"] != 0.2
+    evaluation = evaluate_methods(classifier, dataset, names, max_box_acc=False)
+    assert {name: evaluation.cuts[name].threshold for name in names} == declared
+    example = dataset[GOOD[0]]
+    for name in names:
+        maps = explain(classifier, [example.read()], name, target=[example.label])
+        box = maps.boxes()[0]
+        np.testing.assert_array_equal(box, maps.boxes(declared[name])[0])
+        found = evaluation.rows[GOOD[0]].found[name].box
+        np.testing.assert_allclose(found, box, atol=1e-3)
 
 
 def test_one_tuned_threshold_serves_all(classifier: Classifier, dataset: Dataset) -> None:

@@ -41,9 +41,7 @@ def command(
     size: options.Size = None,
     classes: options.Classes = None,
     layer: options.OneLayer = None,
-    threshold: Annotated[
-        float, typer.Option(help="Of the boxes: fraction of the map's maximum.")
-    ] = 0.2,
+    threshold: options.Threshold = None,
     threshold_file: options.ThresholdFile = None,
     class_map: options.ClassMap = None,
     batch_size: options.BatchSize = 4,

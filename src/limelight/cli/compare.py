@@ -21,7 +21,7 @@ def command(
     method: options.Methods = ["all-gradient"],  # noqa: B006 (Typer copies it)
     layer: options.Layers = None,
     target: options.TargetClass = None,
-    threshold: Annotated[float, typer.Option(help="Of the boxes: fraction of the maximum.")] = 0.2,
+    threshold: options.Threshold = None,
     alpha: Annotated[float, typer.Option(help="Of the overlays: 0 image, 1 colours.")] = 0.5,
     colormap: Annotated[str, typer.Option(help="Of the overlays: jet, viridis, gray …")] = "jet",
     out: Annotated[Path, typer.Option("--out", "-o", help="The picture to write.")] = Path(

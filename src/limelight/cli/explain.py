@@ -42,7 +42,7 @@ def command(
     smooth: Annotated[
         str | None, typer.Option(help="noise, flips or flips+scales: the mean over such variants.")
     ] = None,
-    threshold: Annotated[float, typer.Option(help="Of the box: fraction of the maximum.")] = 0.2,
+    threshold: options.Threshold = None,
     threshold_file: options.ThresholdFile = None,
     alpha: Annotated[float, typer.Option(help="Of the overlay: 0 image, 1 colours.")] = 0.5,
     colormap: Annotated[str, typer.Option(help="Of the overlay: jet, viridis, gray …")] = "jet",

@@ -88,6 +88,13 @@ EvaluatedTarget = Annotated[
 OneLayer = Annotated[
     str | None, typer.Option("--layer", "-l", help="A layer's path or its end; chosen if absent.")
 ]
+Threshold = Annotated[
+    float | None,
+    typer.Option(
+        help="Of the boxes: fraction of the map's maximum; what the method declares if absent."
+    ),
+]
+Normalizer = Annotated[str, typer.Option(help="Of the maps: max, minmax, percentile or ivr.")]
 ThresholdFile = Annotated[
     Path | None, typer.Option(help="What `limelight tune` wrote, instead of --threshold.")
 ]
@@ -237,7 +244,7 @@ def one_or_list(items: list[str] | None) -> Any:
 
 
 def box_options(
-    threshold: float, threshold_file: Path | None, methods: list[str]
+    threshold: float | None, threshold_file: Path | None, methods: list[str]
 ) -> dict[str, dict[str, Any]]:
     """By method, the options of `Maps.boxes` that --threshold or --threshold-file ask for.
 

@@ -28,13 +28,9 @@ def command(
     size: options.Size = None,
     classes: options.Classes = None,
     layer: options.OneLayer = None,
-    threshold: Annotated[
-        float, typer.Option(help="Of the boxes: fraction of the map's maximum.")
-    ] = 0.2,
+    threshold: options.Threshold = None,
     threshold_file: options.ThresholdFile = None,
-    normalizer: Annotated[
-        str, typer.Option(help="Of the maps: max, minmax, percentile or ivr.")
-    ] = "max",
+    normalizer: options.Normalizer = "max",
     class_map: options.ClassMap = None,
     batch_size: options.FoundBatchSize = None,
     engine: options.Engine = "local",

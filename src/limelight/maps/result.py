@@ -135,39 +135,80 @@ class Maps:
 
     # -- boxes --------------------------------------------------------------------------------
 
+    def refined(self, images: Any, refine: str, mean: Any = None, std: Any = None) -> Maps:
+        """The maps drawn to the edges of their images, in the pixels of the model's input.
+
+        Args:
+            images: what `explain` took; see `pictures`, also for `mean` and `std`.
+            refine: a name from `limelight.localization.list_refiners()`, with options as in
+                "grabcut:iterations=3".
+
+        Returns:
+            `Maps` of the same frames, of values of 0 and more at the size of the model's input, or
+            256 pixels along its longer side. What the model has not seen stays unseen.
+
+        Raises:
+            MethodError: there is no such refiner or option.
+            ImageError: as `pictures`.
+            MissingExtra: the refiner needs a library that is not installed.
+        """
+        from limelight import localization
+
+        values = localization.refine(
+            to_numpy(self.values), self.pictures(images, mean, std), refine, self.frames
+        )
+        return replace(self, values=like(values, self.values))
+
     def boxes(
         self,
-        threshold: float = 0.2,
+        threshold: float | None = None,
         which: str = "largest",
         rotated: bool = False,
         format: str = "xyxy",
         rule: str = "max",
         normalizer: str = "max",
+        refine: str | None = None,
+        images: Any = None,
     ) -> Any:
         """Boxes around what the maps show, in pixels of the original images, half-open.
 
-        Each map is normalized, resized to its original image, and thresholded: foreground is what
-        exceeds `threshold` · maximum (or as `rule` says).
+        Each map is refined where that is asked for, normalized, resized to its original image, and
+        thresholded: foreground is what exceeds `threshold` · maximum (or as `rule` says).
 
         Args:
-            threshold: a fraction of the map's maximum, 0 to 1.
+            threshold: a fraction of the map's maximum, 0 to 1; None: the method's own, which is
+                0.2 where it declares none.
             which: "largest" (around the largest connected component), "all" or "peaks".
             rotated: corners of the smallest rotated rectangle instead (needs OpenCV).
             format: a name from `limelight.boxes.FORMATS`.
             rule, normalizer: names from `limelight.localization`.
+            refine: draws the maps to the edges of their images before; see `refined`.
+            images: what `explain` took, for `refine`.
 
         Returns:
             "largest": (N, 4) float64, NaN rows where nothing is positive (`diagnosis` says why);
             `rotated`: (N, 4, 2) corners. "all", "peaks": a list of N arrays (n, 5) with a score
             last. With K classes (N, K, …), or N lists of K.
+
+        Raises:
+            ImageError: `refine` without `images`.
         """
         import numpy as np
 
         from limelight import boxes as formats
         from limelight.localization import locate
+        from limelight.methods import default_cut
+
+        cut = default_cut(self.method) if threshold is None else threshold
+        if refine is not None and images is None:
+            raise ImageError(
+                f"boxes refined by {refine!r} need the images that explain took: "
+                f"boxes(refine={refine!r}, images=…)"
+            )
+        shown = self if refine is None else self.refined(images, refine)
 
         def box(map_: np.ndarray, frame: Frame) -> np.ndarray:
-            found = locate(map_, threshold, rule, which, rotated)
+            found = locate(map_, cut, rule, which, rotated)
             if rotated or format == "xyxy":
                 return found
             rewritten = formats.convert(found[..., :4], "xyxy", format, frame.original_size)
@@ -177,7 +218,7 @@ class Maps:
             return np.concatenate([flat, found[:, 4:]], axis=1)
 
         found: list[Any] = []
-        for frame, maps in zip(self.frames, self.resized(normalizer), strict=True):
+        for frame, maps in zip(self.frames, shown.resized(normalizer), strict=True):
             host = to_numpy(maps)
             if host.ndim == 2:
                 found.append(box(host, frame))
@@ -306,7 +347,7 @@ class Maps:
 
         Raises:
             RunError: the folder exists and is not empty, and `overwrite` is False or there are no
-            maps in it; or it cannot be written.
+                maps in it; or it cannot be written.
         """
         from limelight.maps.keeping import save_maps
 

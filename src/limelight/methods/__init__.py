@@ -11,9 +11,15 @@ import pkgutil
 from functools import cache
 
 from limelight.errors import MethodError, did_you_mean
-from limelight.methods.declaration import OF_ATTENTION, OF_GRAPH, Method, _registry
+from limelight.methods.declaration import (
+    DEFAULT_CUT,
+    OF_ATTENTION,
+    OF_GRAPH,
+    Method,
+    _registry,
+)
 
-__all__ = ["OF_ATTENTION", "OF_GRAPH", "Method", "find_method", "list_methods"]
+__all__ = ["OF_ATTENTION", "OF_GRAPH", "Method", "default_cut", "find_method", "list_methods"]
 
 
 @cache
@@ -41,3 +47,12 @@ def find_method(name: str) -> Method:
             + (did_you_mean(name, registry) or f"; there are {', '.join(sorted(registry))}")
         )
     return registry[name]
+
+
+def default_cut(name: str) -> float:
+    """Where boxes of the maps called `name` are cut if nobody says: a fraction of their maximum.
+
+    What the method of that name declares; `DEFAULT_CUT` for maps that were made elsewhere.
+    """
+    registry = _load_all()
+    return registry[name].cut if name in registry else DEFAULT_CUT

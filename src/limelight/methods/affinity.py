@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ _FINEST = 32  # positions along a side; beyond, a grid is halved: the affinities
 _QUANTILE = 0.98
 _SHARPNESS = 4
 _ROUNDS = 3
+_FIRST, _LAST = 0.02, 0.98  # where the cut may lie, so that no power is extreme
+_ITERATIONS = 30  # of the two means: real photographs need up to 23
 
 
 def _spread(xp: Any, maps: Sequence[Any], activations: Sequence[Any]) -> Any:
@@ -26,7 +29,35 @@ def _spread(xp: Any, maps: Sequence[Any], activations: Sequence[Any]) -> Any:
     likeness = relu(xp, sum(alike[1:], alike[0]) / len(alike))
     walk = _doubly_normalized(xp, likeness**_SHARPNESS)
     spread = xp.matmul(walk, xp.reshape(seed, (seed.shape[0], -1, 1)))[:, :, 0]
-    return xp.reshape(spread - xp.min(spread, axis=-1, keepdims=True), seed.shape)
+    return xp.reshape(_parted_at_half(xp, spread), seed.shape)
+
+
+def _parted_at_half(xp: Any, flat: Any) -> Any:
+    """`flat` (N, Z) from 0 to 1, to the power that puts the threshold between its two means at 1/2.
+
+    So the same cut suits a map that is bright in few places and one that is bright in many.
+    """
+    flat = flat - xp.min(flat, axis=-1, keepdims=True)
+    top = xp.max(flat, axis=-1, keepdims=True)
+    flat = flat / xp.where(top > 0, top, xp.ones_like(top))
+    one, zero = xp.ones_like(flat), xp.zeros_like(flat)
+    cut = xp.mean(flat, axis=-1, keepdims=True)
+    for _ in range(_ITERATIONS):
+        above = xp.where(flat > cut, one, zero)
+        high = _mean(xp, flat, above)
+        low = _mean(xp, flat, one - above)
+        cut = (high + low) / 2
+    power = math.log(0.5) / xp.log(
+        xp.minimum(xp.maximum(cut, _FIRST * one[:, :1]), _LAST * one[:, :1])
+    )
+    positive = flat > 0
+    return xp.where(positive, xp.where(positive, flat, one) ** power, zero)
+
+
+def _mean(xp: Any, values: Any, weights: Any) -> Any:
+    """The weighted mean of `values` (N, Z), 0 where all weights are: (N, 1)."""
+    total = xp.sum(weights, axis=-1, keepdims=True)
+    return xp.sum(values * weights, axis=-1, keepdims=True) / xp.maximum(total, xp.ones_like(total))
 
 
 def _side(length: int) -> int:
@@ -67,19 +98,23 @@ def _doubly_normalized(xp: Any, weights: Any) -> Any:
     paper="after Ahn & Kwak 2018",
     needs={"activations", "gradients"},
     across=_spread,
+    cut=0.5,
 )
 def affinitycam(e: Evidence, *, base: str = "layercam") -> Any:
-    """M = W √(M_1 · mean_l M_l), less its minimum: `base`, spread over what looks alike.
+    """M = (W √(M_1 · mean_l M_l))^γ, from 0 to 1: `base`, spread over what looks alike.
 
     M_1 is the map of `base` at the deepest layer, M_l at the others, each divided by its 98th
     percentile and cut at 1, on the grid of the shallowest. W are the affinities of every two
     positions, the fourth power of the mean cosine of their features at the layers other than the
     deepest, normalized to rows and columns that sum to 1. So a map that lights a part of an object
     extends over the rest of it, with no pass of the model beyond the one that every method needs.
+    γ puts at 1/2 the threshold that lies in the middle between the mean of what is above and the
+    mean of what is below it, so that one cut suits every image and model.
     Where no layers are given, they are the last ones of the model's three deepest stages.
 
     Source: a random walk over affinities as in Ahn and Kwak, "Learning Pixel-level Semantic
     Affinity with Image-level Supervision for Weakly Supervised Semantic Segmentation", CVPR 2018,
-    there learned by a network of their own; here of the features of the classifier itself.
+    there learned by a network of their own; here of the features of the classifier itself. The
+    threshold: Ridler and Calvard, "Picture Thresholding Using an Iterative Selection Method", 1978.
     """
     return base_method(base, "affinitycam").formula(e)

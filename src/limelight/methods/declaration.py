@@ -45,6 +45,9 @@ _NO_DERIVATIVE = {
 #: The libraries with formulas of their own that `compat=` reproduces.
 LIBRARIES = ("pytorch-grad-cam", "torchcam")
 
+#: The fraction of a map's maximum at which boxes are cut where nobody names one.
+DEFAULT_CUT = 0.2
+
 _registry: dict[str, Method] = {}
 
 
@@ -69,6 +72,7 @@ class Method:
             several layers, and of their activations (N, C, *spatial), the deepest first; None where
             the method explains each layer by itself.
         no_derivative: why the map cannot stand in a training loss; "" where it can.
+        cut: the fraction of the map's maximum at which its boxes are cut where nobody names one.
         deviations: by library, the formula as that library has it, where it is another.
     """
 
@@ -84,6 +88,7 @@ class Method:
     contrast: Callable[..., Score] | None = None
     across: Formula | None = None
     no_derivative: str = ""
+    cut: float = DEFAULT_CUT
     deviations: dict[str, Formula] = field(default_factory=dict)
 
     @property
@@ -195,6 +200,7 @@ def method(
     contrast: Callable[..., Score] | None = None,
     across: Formula | None = None,
     no_derivative: str = "",
+    cut: float = DEFAULT_CUT,
 ) -> Callable[[Formula], Formula]:
     """Declare the decorated formula as a method; its keyword arguments become options.
 
@@ -226,6 +232,7 @@ def method(
             contrast,
             across,
             no_derivative or next((_NO_DERIVATIVE[n] for n in _NO_DERIVATIVE if n in needs), ""),
+            cut,
         )
         return formula
 

@@ -7,11 +7,12 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from limelight.errors import MethodError, did_you_mean
+from limelight.methods import default_cut
 
 if TYPE_CHECKING:
     from limelight.localization import Threshold
 
-    Thresholds = float | Threshold | Mapping[str, float | Threshold]
+    Thresholds = float | Threshold | Mapping[str, float | Threshold] | None
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ def cuts_by_name(
     """The cut of each method, and of those baselines for which a threshold was tuned.
 
     Args:
-        thresholds: one for all methods, or one by name of method or baseline.
+        thresholds: one for all methods, or one by name of method or baseline; None: that which
+            each method declares, and `DEFAULT_CUT` for maps made elsewhere.
         normalizer: that goes with plain numbers.
         methods: names that must have a cut.
         baselines: names that may have one; a single threshold for all is not meant for them.
@@ -73,6 +75,8 @@ def cuts_by_name(
     Raises:
         MethodError: as `cut_of`, or a method has no threshold.
     """
+    if thresholds is None:
+        return {name: cut_of(default_cut(name), normalizer) for name in methods}
     if not isinstance(thresholds, Mapping):
         return dict.fromkeys(methods, cut_of(thresholds, normalizer))
     for name in methods:

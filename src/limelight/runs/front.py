@@ -34,7 +34,7 @@ def evaluate_methods(
     methods: Sequence[str] = (),
     *,
     target: str = "true",
-    thresholds: Thresholds = 0.2,
+    thresholds: Thresholds = None,
     normalizer: str = "max",
     layer: Any = None,
     options: Mapping[str, Any] | None = None,
@@ -57,7 +57,7 @@ def evaluate_methods(
             that the model gives it.
         thresholds: a fraction of the map's maximum, a tuned `Threshold`, or one of them by method;
             with one for "centre-box" that baseline is cut there, otherwise at its best on these
-            images.
+            images. None: each method's own (`limelight.list_methods()`).
         normalizer: of the maps where a threshold is a plain number.
         layer: as for `limelight.explain`; one layer.
         options: of the methods.

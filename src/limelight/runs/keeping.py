@@ -34,7 +34,7 @@ def evaluate_in_folder(
     *,
     source: str | Path | None = None,
     target: str = "true",
-    thresholds: Thresholds = 0.2,
+    thresholds: Thresholds = None,
     normalizer: str = "max",
     layer: Any = None,
     options: Mapping[str, Any] | None = None,

@@ -36,7 +36,7 @@ def run(
     split: str | None = None,
     source: str | Path | None = None,
     target: str = "predicted",
-    thresholds: Thresholds = 0.2,
+    thresholds: Thresholds = None,
     normalizer: str = "max",
     layer: Any = None,
     options: Mapping[str, Any] | None = None,

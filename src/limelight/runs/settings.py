@@ -20,7 +20,8 @@ class Settings:
         methods: names from `limelight.list_methods()`.
         target: "true" explains the class that the data set gives an image, "predicted" the one
             that the model gives it.
-        thresholds: a fraction of the map's maximum, a tuned `Threshold`, or one of them by method.
+        thresholds: a fraction of the map's maximum, a tuned `Threshold`, or one of them by method;
+            None: each method's own.
         normalizer: of the maps where a threshold is a plain number.
         layer: as for `limelight.explain`; one layer.
         options: of the methods.
@@ -32,7 +33,7 @@ class Settings:
 
     methods: tuple[str, ...]
     target: str = "true"
-    thresholds: Thresholds = 0.2
+    thresholds: Thresholds = None
     normalizer: str = "max"
     layer: Any = None
     options: Mapping[str, Any] = field(default_factory=dict)
