@@ -9,11 +9,15 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import typer
 
 from limelight._version import __version__
-from limelight.errors import LimelightError
+from limelight.errors import LimelightError, LimelightWarning
 
 
 def _version(wanted: bool) -> None:
@@ -49,10 +53,27 @@ def build_app() -> typer.Typer:
     return app
 
 
+@contextmanager
+def _plain_notes() -> Iterator[None]:
+    """What Limelight warns of is one line on stderr, without the place in the code."""
+    with warnings.catch_warnings():
+        of_others = warnings.showwarning
+
+        def show(message: Any, category: type[Warning], *place: Any, **options: Any) -> None:
+            if issubclass(category, LimelightWarning):
+                typer.echo(f"note: {message}", err=True)
+            else:
+                of_others(message, category, *place, **options)
+
+        warnings.showwarning = show
+        yield
+
+
 def main() -> None:
     """Run the command line; exit code 2 for a bad call, 1 where a part of the work failed."""
     try:
-        build_app()()
+        with _plain_notes():
+            build_app()()
     except LimelightError as error:
         typer.echo(f"limelight: {error}", err=True)
         sys.exit(2)
