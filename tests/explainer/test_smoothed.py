@@ -80,3 +80,23 @@ def test_a_callable_target_sees_batches_of_its_own_images() -> None:
     )
     assert set(sizes) == {3}
     np.testing.assert_allclose(found.numpy(), by_index.numpy(), rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("batch_size", [32, 4])
+def test_what_a_method_tells_is_the_most_of_the_variants(batch_size: int) -> None:
+    """Of a budget of channels, how far the scores of those that were held out are off."""
+    pytest.importorskip("torch")
+    model, images = networks.torch_model(), networks.images(2)
+    smooth = Smooth("noise", 3, 0.5)
+    options: Any = {"target": [[1, 3], [0, 2]], "layer": "relu2", "options": {"channels": 2}}
+    found = limelight.explain(
+        model, images, "scorecam", smooth=smooth, batch_size=batch_size, **options
+    )
+    each = [
+        limelight.explain(model, np.asarray(variant), "scorecam", **options).facts["deviation"]
+        for variant, _ in smooth.variants(np, images)
+    ]
+    expected = np.max([np.asarray(deviation) for deviation in each], axis=0)
+    assert expected.shape == (2, 2) and (expected > 0).all()
+    np.testing.assert_allclose(np.asarray(found.facts["deviation"]), expected, rtol=1e-4)
+    assert "held out" in str(found.diagnosis)

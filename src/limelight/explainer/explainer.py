@@ -221,8 +221,9 @@ class Explainer:
             gathering = Gathering(
                 self.probe, batch, request, capture, choice.methods, batch_size, self.eigen_smooth
             )
-            for key, values in self._values(choice, gathering, layers, several, scores).items():
-                also = self._gradient(key, request, capture, scores) | gathering.told(*key)
+            source = gathering if self.smooth is None else Smoothed(gathering, self.smooth)
+            for key, values in self._values(choice, source, layers, several, scores).items():
+                also = self._gradient(key, request, capture, scores) | source.told(*key)
                 maps = make_maps(
                     self.probe, self.classifier, key, values, capture, wanted, scores[key[0]],
                     frames, shown | also,
@@ -321,13 +322,12 @@ class Explainer:
     def _values(
         self,
         choice: Choice,
-        gathering: Gathering,
+        source: Gathering | Smoothed,
         layers: Sequence[str],
         several: Sequence[str],
         scores: Mapping[str, Score],
     ) -> dict[tuple[str, str], Any]:
         """By method and layer, the maps (N, K, h, w)."""
-        source = gathering if self.smooth is None else Smoothed(gathering, self.smooth)
         found: dict[tuple[str, str], Any] = {}
         for method in list(choice.methods):
             options = self._options[method.name]
@@ -340,7 +340,7 @@ class Explainer:
                 choice.leave_out(method, str(error))
                 continue
             if method.across is not None:
-                values = across_layers(by_layer, gathering.activations, method.across)
+                values = across_layers(by_layer, source.activations, method.across)
                 by_layer = {"+".join(by_layer): values}
             elif self.fuse is not None:
                 by_layer = {"+".join(by_layer): fuse_layers(by_layer, method, self.fuse)}

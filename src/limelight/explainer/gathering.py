@@ -65,6 +65,11 @@ class Gathering:
         self._known: dict[tuple[str, Score], tuple[Evidence, list[Evidence]]] = {}
 
     @property
+    def xp(self) -> Any:
+        """The namespace of the arrays."""
+        return self._probe.xp
+
+    @property
     def activations(self) -> Mapping[str, Any]:
         """The activations (N, C, *spatial) by layer."""
         return self._capture.activations
