@@ -7,6 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from limelight.arrays import namespace
+from limelight.evidence import Evidence
 from limelight.methods import Method, find_method, list_methods
 
 METHODS = [m for m in list_methods() if m.formula.__module__ == "limelight.methods.spectral"]
@@ -71,3 +73,32 @@ def test_the_sign_follows_the_mean_activation(apply: Callable[..., np.ndarray]) 
         turned = apply(method, {"activations": a, "gradients": -g})
         np.testing.assert_allclose(turned, sign * found, atol=1e-5 * np.abs(found).max())
     assert (apply(find_method("eigencam"), {"activations": a}) > 0).all()
+
+
+def of_a_photograph(seed: int) -> np.ndarray:
+    """A (512, 14, 14): most places dead, and channels over twelve orders of magnitude.
+
+    As behind the last ReLU of a network with real weights; the Gram matrix of the positions has few
+    values that are not all but 0.
+    """
+    random = np.random.default_rng(seed)
+    a = np.maximum(random.normal(-random.uniform(0, 2), 1, (512, 196)), 0)
+    a *= 10.0 ** random.uniform(-12, 0, (512, 1))
+    a[:, random.random(196) < 0.5] = 0
+    return (a / a.max()).astype(np.float32).reshape(512, 14, 14)
+
+
+def test_torch_finds_the_component_where_its_float32_routine_does_not() -> None:
+    """Of LAPACK's routines the one for float32 does not converge, on one thread, on 4 of these."""
+    torch = pytest.importorskip("torch")
+    a = np.stack([of_a_photograph(seed) for seed in range(96)])
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        found = find_method("eigencam")(Evidence(namespace(torch.as_tensor(a)), torch.as_tensor(a)))
+    finally:
+        torch.set_num_threads(threads)
+    assert found.dtype == torch.float32
+    for image, map_ in zip(a, found.numpy(), strict=True):
+        expected = plain(image.astype(np.float64))
+        np.testing.assert_allclose(map_, expected, atol=1e-5 * np.abs(expected).max())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from limelight.arrays import like, to_numpy
+from limelight.blurring import blurred
 from limelight.evidence import Evidence
 from limelight.methods.declaration import method
 from limelight.methods.masking import chosen, is_constant, minmax, upsample
@@ -48,19 +49,19 @@ def groupcam(e: Evidence, *, groups: int = 32) -> Any:
     masks = minmax(xp, xp.reshape(sums, (n * k * groups, *grid)))
     used = np.flatnonzero(~is_constant(xp, masks))
     masks = _without_the_lowest(xp, masks)
-    blurred = _blur(xp, x)
+    soft_images = blurred(xp, x, _BLUR_SIGMA, _BLUR_REACH)
     # First the blurred images, then the masked ones.
     image = np.concatenate([np.arange(n), used // (k * groups)])
 
     def edit(start: int, stop: int) -> Any:
         parts = []
         if start < n:
-            parts.append(blurred[start : min(stop, n)])
+            parts.append(soft_images[start : min(stop, n)])
         if stop > n:
             some = used[max(start - n, 0) : stop - n]
             which = some // (k * groups)
             mask = upsample(xp, xp.take(masks, like(some, masks), axis=0), size)[:, None]
-            sharp, soft = chosen(xp, x, which), chosen(xp, blurred, which)
+            sharp, soft = chosen(xp, x, which), chosen(xp, soft_images, which)
             parts.append(soft + (sharp - soft) * mask)
         return xp.concat(parts, axis=0)
 
@@ -80,27 +81,3 @@ def _without_the_lowest(xp: Any, masks: Any) -> Any:
     host = to_numpy(masks)
     floor = np.quantile(host.reshape(len(host), -1), _QUANTILE, axis=1)[:, None, None]
     return masks * like((host >= floor).astype(np.float32), masks)
-
-
-def _blur(xp: Any, images: Any) -> Any:
-    """Gaussian blur of (N, channels, H, W), mirrored at the border as (d c b | a b c d | c b a)."""
-    for axis in (2, 3):
-        matrix = like(_blur_matrix(int(images.shape[axis])), images)
-        transposed = xp.permute_dims(matrix, (1, 0))
-        images = xp.matmul(matrix, images) if axis == 2 else xp.matmul(images, transposed)
-    return images
-
-
-def _blur_matrix(side: int) -> Any:
-    import numpy as np
-
-    offsets = np.arange(-_BLUR_REACH, _BLUR_REACH + 1)
-    kernel = np.exp(-(offsets**2) / (2 * _BLUR_SIGMA**2))
-    kernel /= kernel.sum()
-    matrix = np.zeros((side, side))
-    period = max(2 * (side - 1), 1)
-    for row in range(side):
-        places = np.abs((row + offsets) % period)
-        places = np.where(places >= side, period - places, places)
-        np.add.at(matrix[row], places, kernel)
-    return matrix.astype(np.float32)
