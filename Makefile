@@ -1,5 +1,6 @@
 # make test    set up .venv, then lint, types and all tests on all backends
 # make demo    set up only what the demo needs, then train, explain, localize and report
+# make docs    the documentation, in site/: it opens from disk and loads nothing from elsewhere
 #
 # Each set-up leaves a stamp in .venv and happens again only when pyproject.toml or
 # constraints.txt change.
@@ -12,7 +13,7 @@ export PIP_CONSTRAINT := constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 INSTALL := $(BIN)/python -m pip install --quiet --quiet
 
-.PHONY: test soak lint types demo bench constraints clean
+.PHONY: test soak lint types demo bench docs constraints clean
 
 test: $(VENV)/dev.stamp
 	@$(BIN)/python tests/run.py
@@ -29,6 +30,11 @@ demo: $(VENV)/demo.stamp
 # Each prints JSON; the first that misses its limit stops the rest.
 bench: $(VENV)/dev.stamp
 	@set -e; for script in benchmarks/*.py; do PYTHONPATH=tests $(BIN)/python $$script; done
+
+docs: $(VENV)/docs.stamp
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+	@$(BIN)/python docs/check.py site
+	@echo site/index.html
 
 # PyTorch first and alone: pip then keeps the build that it finds (the CPU-only one where an index
 # or a folder offers it) and does not weigh it against all else.
@@ -49,11 +55,16 @@ $(VENV)/dev.stamp: pyproject.toml $(VENV)/torch.stamp
 	@sh tests/install_browser.sh
 	@touch $(VENV)/demo.stamp $@
 
+$(VENV)/docs.stamp: $(VENV)/dev.stamp
+	@echo "Installing what the documentation needs ..."
+	@$(INSTALL) --editable '.[docs]'
+	@touch $@
+
 # Writes what is installed now into constraints.txt; run it after upgrading something on purpose.
-constraints:
+constraints: $(VENV)/docs.stamp
 	$(BIN)/python -m pip freeze --all --exclude pip --exclude limelight \
 		| sed 's/+[^=]*$$//' | LC_ALL=C sort --ignore-case > constraints.txt
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist site
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
