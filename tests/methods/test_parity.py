@@ -12,6 +12,14 @@ import numpy as np
 import pytest
 
 import limelight
+from oracles.libraries import (
+    difference,
+    of_grad_cam,
+    of_torchcam,
+    ours,
+    scaled_as_grad_cam,
+    scaled_as_torchcam,
+)
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("torchvision")
@@ -20,6 +28,7 @@ torchcam = pytest.importorskip("torchcam.methods")
 
 pytestmark = pytest.mark.torch
 SIDE = 96
+SIZE = (SIDE, SIDE)
 
 GRAD_CAM = {
     "gradcam": "GradCAM",
@@ -30,6 +39,7 @@ GRAD_CAM = {
     "layercam": "LayerCAM",
     "eigencam": "EigenCAM",
     "eigengradcam": "EigenGradCAM",
+    "segeigencam": "SegEigenCAM",
     "kpcacam": "KPCA_CAM",
     "fem": "FEM",
 }
@@ -41,7 +51,7 @@ TORCHCAM = {
     "layercam": "LayerCAM",
 }
 DEVIATING = {
-    "pytorch-grad-cam": {"gradcam++", "eigencam", "eigengradcam", "kpcacam", "fem"},
+    "pytorch-grad-cam": {"gradcam++", "eigencam", "eigengradcam", "segeigencam", "kpcacam", "fem"},
     "torchcam": {"gradcam++"},
 }
 ARBITRARY_SIGN = {"eigencam", "eigengradcam", "kpcacam"}
@@ -69,59 +79,16 @@ def classes(model: Any, images: Any) -> list[int]:
         return model(images).argmax(1).tolist()
 
 
-def scaled_as_grad_cam(maps: np.ndarray) -> np.ndarray:
-    """What it does to raw maps: ReLU, minmax, resize, and the same once more."""
-    import cv2
-
-    found = []
-    for map_ in np.maximum(maps, 0):
-        for resized in (False, True):
-            if resized:
-                map_ = cv2.resize(map_, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
-            map_ = map_ - map_.min()
-            map_ = map_ / (1e-7 + map_.max())
-        found.append(map_)
-    return np.stack(found)
-
-
-def scaled_as_torchcam(maps: np.ndarray) -> np.ndarray:
-    low, high = maps.min((1, 2), keepdims=True), maps.max((1, 2), keepdims=True)
-    return (maps - low) / (high - low + 1e-8)
-
-
-def of_grad_cam(model: Any, images: Any, name: str, layer: Any) -> np.ndarray:
-    from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
-
-    with getattr(pytorch_grad_cam, name)(model=model, target_layers=[layer]) as cam:
-        return cam(images, [ClassifierOutputTarget(c) for c in classes(model, images)])
-
-
-def of_torchcam(model: Any, images: Any, name: str, layer: str) -> np.ndarray:
-    extra = {"fc_layer": "fc"} if name == "CAM" else {}
-    with getattr(torchcam, name)(model, layer, **extra) as cam:
-        return cam(classes(model, images), model(images))[0].detach().numpy()
-
-
-def ours(model: Any, images: Any, name: str, layer: Any, **options: Any) -> np.ndarray:
-    return limelight.explain(
-        model, images, name, target=classes(model, images), layer=layer, **options
-    ).numpy()
-
-
-def difference(found: np.ndarray, expected: np.ndarray) -> float:
-    assert found.shape == expected.shape and expected.max() > 0.5
-    return float(np.abs(found - expected).max())
-
-
 @pytest.mark.parametrize("layer", ["layer3", "layer4"])
 @pytest.mark.parametrize("name", GRAD_CAM)
 def test_grad_cam(model: Any, images: Any, name: str, layer: str) -> None:
-    expected = of_grad_cam(model, images, GRAD_CAM[name], getattr(model, layer))
+    found = classes(model, images)
+    expected = of_grad_cam(model, images, GRAD_CAM[name], [getattr(model, layer)], found)
 
     def distance(**options: Any) -> float:
-        maps = ours(model, images, name, layer, **options)
+        maps = ours(model, images, name, layer, found, **options)
         signs = (1, -1) if name in ARBITRARY_SIGN else (1,)
-        turned = [scaled_as_grad_cam(sign * maps) for sign in signs]
+        turned = [scaled_as_grad_cam(sign * maps, SIZE) for sign in signs]
         return max(  # each image may have another sign
             min(difference(each[i : i + 1], expected[i : i + 1]) for each in turned)
             for i in range(len(images))
@@ -138,10 +105,12 @@ def test_grad_cam(model: Any, images: Any, name: str, layer: str) -> None:
 def test_torchcam(model: Any, images: Any, name: str, layer: str) -> None:
     if name == "cam" and layer == "layer3":
         pytest.skip("CAM is of the last layer only")
-    expected = of_torchcam(model, images, TORCHCAM[name], layer)
-    found = ours(model, images, name, layer, compat="torchcam")
+    chosen = classes(model, images)
+    extra = {"fc_layer": "fc"} if name == "cam" else {}
+    expected = of_torchcam(model, images, TORCHCAM[name], layer, chosen, **extra)
+    found = ours(model, images, name, layer, chosen, compat="torchcam")
     assert difference(scaled_as_torchcam(found), expected) < 1e-5
-    own = difference(scaled_as_torchcam(ours(model, images, name, layer)), expected)
+    own = difference(scaled_as_torchcam(ours(model, images, name, layer, chosen)), expected)
     assert (own > 1e-2) == (name in DEVIATING["torchcam"])
 
 
@@ -157,31 +126,51 @@ def test_smooth_gradcam_plus_plus_of_torchcam_on_the_same_noise(model: Any, imag
     cam._distrib = Same()
     with cam:
         expected = cam(classes(model, images), model(images))[0].detach().numpy()
-    found = ours(model, images, "smoothgradcam++", "layer3", compat="torchcam")
+    chosen = classes(model, images)
+    found = ours(model, images, "smoothgradcam++", "layer3", chosen, compat="torchcam")
     assert difference(scaled_as_torchcam(found), expected) < 1e-5
-    own = scaled_as_torchcam(ours(model, images, "smoothgradcam++", "layer3"))
+    own = scaled_as_torchcam(ours(model, images, "smoothgradcam++", "layer3", chosen))
     assert difference(own, expected) > 1e-2
 
 
-def test_refinecam_of_torchcam_over_two_layers(model: Any, images: Any) -> None:
-    """With a base that both agree on; theirs subtracts the minimum, which here is 0."""
-    with torchcam.RefineCAM(model, ["layer3", "layer4"], base_method=torchcam.LayerCAM) as cam:
-        expected = cam(classes(model, images), model(images))[0].detach().numpy()
-    layers = ["layer3", "layer4"]
-    found = ours(model, images, "refinecam", layers, options={"base": "layercam"})
-    parts = limelight.explain(
-        model, images, "layercam", target=classes(model, images), layer=layers
-    )
-    least = [part.numpy().min((1, 2)) / part.numpy().max((1, 2)) for part in parts.values()]
-    assert difference(scaled_as_torchcam(found), expected) < 1e-5 + 2 * float(np.max(least))
-
-
 def test_finercam_of_torchcam(model: Any, images: Any) -> None:
-    with torchcam.FinerCAM(model, "layer4", base_method=torchcam.GradCAM, gamma=0.6) as cam:
-        expected = cam(classes(model, images), model(images))[0].detach().numpy()
-    found = ours(model, images, "finercam", "layer4")
+    chosen = classes(model, images)
+    options: Any = {"base_method": torchcam.GradCAM, "gamma": 0.6}
+    expected = of_torchcam(model, images, "FinerCAM", "layer4", chosen, **options)
+    found = ours(model, images, "finercam", "layer4", chosen)
     assert difference(scaled_as_torchcam(found), expected) < 1e-5
-    assert difference(scaled_as_torchcam(ours(model, images, "gradcam", "layer4")), expected) > 1e-2
+    plain = scaled_as_torchcam(ours(model, images, "gradcam", "layer4", chosen))
+    assert difference(plain, expected) > 1e-2
+
+
+def test_finercam_of_grad_cam(model: Any, images: Any) -> None:
+    """Theirs weighs the similar classes by their probabilities, and takes all of their scores off.
+
+    Of one similar class the weight cancels, and the two are the same.
+    """
+    from pytorch_grad_cam.utils.model_targets import FinerWeightedTarget
+
+    def theirs(**options: Any) -> np.ndarray:
+        with pytorch_grad_cam.FinerCAM(model, [model.layer4]) as cam:
+            return cam(images, **options)
+
+    def mine(**options: Any) -> np.ndarray:
+        found = ours(model, images, "finercam", "layer4", classes(model, images), options=options)
+        return scaled_as_grad_cam(found, SIZE)
+
+    def weighted(output: Any) -> Any:
+        found = []
+        for scores in output:
+            nearest = (scores - scores.max()).abs().argsort()[:4].tolist()
+            found.append(FinerWeightedTarget(nearest[0], nearest[1:], 1)(scores))
+        return torch.stack(found)
+
+    assert difference(mine(gamma=0.8, similar=1), theirs(alpha=0.8, comparison_categories=[1])) < (
+        1e-5
+    )
+    assert difference(mine(gamma=1.0), theirs()) > 1e-3
+    found = limelight.explain(model, images, "gradcam", target=weighted, layer="layer4").numpy()
+    assert difference(scaled_as_grad_cam(found, SIZE), theirs()) < 1e-5
 
 
 def test_shapleycam_of_grad_cam(model: Any, images: Any) -> None:
@@ -196,10 +185,11 @@ def test_shapleycam_of_grad_cam(model: Any, images: Any) -> None:
 
     with pytorch_grad_cam.ShapleyCAM(model=model, target_layers=[model.layer3]) as cam:
         expected = cam(images, [Rest(c) for c in classes(model, images)])
-    found = ours(model, images, "shapleycam", "layer3")
-    assert difference(scaled_as_grad_cam(found), expected) < 1e-5
-    plain = scaled_as_grad_cam(ours(model, images, "gradcam", "layer3", score="rest"))
-    assert difference(plain, expected) > 1e-3
+    chosen = classes(model, images)
+    found = ours(model, images, "shapleycam", "layer3", chosen)
+    assert difference(scaled_as_grad_cam(found, SIZE), expected) < 1e-5
+    plain = ours(model, images, "gradcam", "layer3", chosen, score="rest")
+    assert difference(scaled_as_grad_cam(plain, SIZE), expected) > 1e-3
 
 
 @pytest.mark.parametrize("sign", [1, -1], ids=["for", "against"])
@@ -207,7 +197,8 @@ def test_captum_has_no_relu(model: Any, images: Any, sign: int) -> None:
     captum = pytest.importorskip("captum.attr")
     layered = captum.LayerGradCam(lambda x: sign * model(x), model.layer3)
     raw = layered.attribute(images, target=classes(model, images)).detach().numpy()[:, 0]
-    found = ours(model, images, "gradcam", "layer3", negative=sign < 0)
+    chosen = classes(model, images)
+    found = ours(model, images, "gradcam", "layer3", chosen, negative=sign < 0)
     size = np.abs(raw).max()
     np.testing.assert_allclose(found, np.maximum(raw, 0), atol=1e-5 * size)
     assert (raw.min() < -1e-2 * size) == (sign < 0)  # theirs cuts nothing

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-import limelight
+from oracles import libraries
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("torchvision")
-pytorch_grad_cam = pytest.importorskip("pytorch_grad_cam")
-torchcam = pytest.importorskip("torchcam.methods")
+pytest.importorskip("pytorch_grad_cam")
+pytest.importorskip("torchcam.methods")
 
 pytestmark = [
     pytest.mark.torch,
@@ -43,38 +43,19 @@ def images() -> Any:
 
 
 def ours(model: Any, images: Any, name: str, k: int, **options: Any) -> np.ndarray:
-    return limelight.explain(model, images, name, target=k, layer="0.3", **options).numpy()
+    return libraries.ours(model, images, name, "0.3", [k] * len(images), **options)
 
 
 def of_grad_cam(model: Any, images: Any, name: str, k: int) -> np.ndarray:
-    from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
-
-    with getattr(pytorch_grad_cam, name)(model=model, target_layers=[model[0][3]]) as cam:
-        return cam(images, [ClassifierOutputTarget(k)] * len(images))
+    return libraries.of_grad_cam(model, images, name, [model[0][3]], [k] * len(images))
 
 
 def of_torchcam(model: Any, images: Any, name: str, k: int, **options: Any) -> np.ndarray:
-    with getattr(torchcam, name)(model, "0.3", **options) as cam:
-        return cam([k] * len(images), model(images))[0].detach().numpy()
+    return libraries.of_torchcam(model, images, name, "0.3", [k] * len(images), **options)
 
 
 def as_grad_cam(maps: np.ndarray) -> np.ndarray:
-    import cv2
-
-    found = []
-    for map_ in np.maximum(maps, 0):
-        for resized in (False, True):
-            if resized:
-                map_ = cv2.resize(map_, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
-            map_ = map_ - map_.min()
-            map_ = map_ / (1e-7 + map_.max())
-        found.append(map_)
-    return np.stack(found)
-
-
-def as_torchcam(maps: np.ndarray) -> np.ndarray:
-    low, high = maps.min((1, 2), keepdims=True), maps.max((1, 2), keepdims=True)
-    return (maps - low) / (high - low + 1e-8)
+    return libraries.scaled_as_grad_cam(maps, (SIDE, SIDE))
 
 
 @pytest.mark.parametrize("k", range(CLASSES))
@@ -85,7 +66,7 @@ def test_scorecam(model: Any, images: Any, k: int) -> None:
     np.testing.assert_allclose(compat, theirs, atol=1e-5)
 
     theirs = of_torchcam(model, images, "ScoreCAM", k)
-    compat = as_torchcam(ours(model, images, "scorecam", k, compat="torchcam"))
+    compat = libraries.scaled_as_torchcam(ours(model, images, "scorecam", k, compat="torchcam"))
     np.testing.assert_allclose(compat, theirs, atol=1e-5)
 
 
@@ -102,16 +83,18 @@ def test_iscam(model: Any, images: Any, k: int) -> None:
     """Theirs adds the steps up, 1/n + 2/n + …, so that masks become larger than 1."""
     theirs = of_torchcam(model, images, "ISCAM", k, num_samples=4)
     options = {"steps": 4}
-    compat = as_torchcam(ours(model, images, "iscam", k, compat="torchcam", options=options))
+    compat = libraries.scaled_as_torchcam(
+        ours(model, images, "iscam", k, compat="torchcam", options=options)
+    )
     np.testing.assert_allclose(compat, theirs, atol=1e-5)
-    mine = as_torchcam(ours(model, images, "iscam", k, options=options))
+    mine = libraries.scaled_as_torchcam(ours(model, images, "iscam", k, options=options))
     assert np.abs(mine - theirs).max() > 1e-4
 
 
 def test_sscam(model: Any, images: Any) -> None:
     """Theirs without noise is its Score-CAM; its noise, of σ 2, is another for every channel."""
     theirs = of_torchcam(model, images, "SSCAM", 1, num_samples=1, std=1e-12)
-    compat = as_torchcam(ours(model, images, "scorecam", 1, compat="torchcam"))
+    compat = libraries.scaled_as_torchcam(ours(model, images, "scorecam", 1, compat="torchcam"))
     np.testing.assert_allclose(compat, theirs, atol=1e-5)
     torch.manual_seed(0)
     first = of_torchcam(model, images, "SSCAM", 1, num_samples=2)
