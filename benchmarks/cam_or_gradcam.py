@@ -5,6 +5,7 @@ on many photographs, with the real MobileNetV2, whose head is global average poo
 softmax: at the last map, and in the ways in which notebooks make their Grad-CAM differ.
 
     python benchmarks/cam_or_gradcam.py [--images 222]
+    python benchmarks/cam_or_gradcam.py --render           the table from the results
 
 Needs the real data (LIMELIGHT_TEST_DATA). Writes benchmarks/results/cam_or_gradcam.json and the
 table in docs/tutorials/cars196.md.
@@ -23,6 +24,8 @@ import numpy as np
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
+from sections import write_section
+
 import limelight
 from limelight.localization import Tuner
 
@@ -30,7 +33,6 @@ ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("LIMELIGHT_TEST_DATA", ROOT.parent / "shared" / "data"))
 RESULTS = Path(__file__).parent / "results" / "cam_or_gradcam.json"
 PAGE = ROOT / "docs" / "tutorials" / "cars196.md"
-BEGIN, END = "<!-- begin: benchmarks/cam_or_gradcam.py -->", "<!-- end -->"
 LAST, MIDDLE, EARLY = "out_relu", "block_13_expand_relu", "block_6_expand_relu"
 COURSE = 0.05  # the threshold of the course
 BATCH = 32
@@ -107,11 +109,13 @@ def table(results: dict[str, Any]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=222)
-    results = measure(parser.parse_args().images)
-    RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    PAGE.write_text(f"{before}{BEGIN}\n{table(results)}\n{END}{after}", "utf-8")
+    parser.add_argument("--render", action="store_true", help="render only")
+    asked = parser.parse_args()
+    if not asked.render:
+        made = json.dumps(measure(asked.images), indent=1, ensure_ascii=False)
+        RESULTS.write_text(made + "\n", "utf-8")
+    results = json.loads(RESULTS.read_text("utf-8"))
+    write_section(PAGE, "benchmarks/cam_or_gradcam.py", table(results))
     print(table(results))
 
 

@@ -23,6 +23,8 @@ from typing import Any
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
+from sections import marks
+
 import limelight
 from limelight import data
 from limelight.cli.progress import counted
@@ -88,8 +90,11 @@ def plain(board: Leaderboard) -> dict[str, Any]:
 
 def render(results: dict[str, Any]) -> str:
     """The page as Markdown."""
+    begin, end = marks("benchmarks/leaderboard.py")
     parts = [
         "# The leaderboard",
+        "",
+        begin,
         "",
         f"Methods ranked on {results['images']} photographs of `ilsvrc_val`, made by",
         f"`{results['command']}` with `PYTHONPATH=tests`. What the figures are, and what they are",
@@ -127,7 +132,7 @@ def render(results: dict[str, Any]) -> str:
                 found = [each["results"].get(column.key) for column in own]
                 parts.append(f"| `{each['name']}` | " + " | ".join(map(_cell, found)) + " |")
         parts.append("")
-    return "\n".join(parts)
+    return "\n".join([*parts, end, ""])
 
 
 def _cell(result: dict[str, Any] | None) -> str:

@@ -21,6 +21,8 @@ from typing import Any
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
+from sections import write_section
+
 from torchvision_registration import prepare_torchvision
 
 prepare_torchvision()
@@ -34,7 +36,6 @@ ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("LIMELIGHT_TEST_DATA", ROOT.parent / "shared" / "data"))
 RESULTS = ROOT / "benchmarks" / "results" / "localization.json"
 PAGE = ROOT / "docs" / "localization.md"
-BEGIN, END = "<!-- begin: benchmarks/localization.py -->", "<!-- end -->"
 
 GRADIENTS = ["gradcam", "gradcam++", "layercam", "hirescam", "xgradcam", "random"]
 SQUEEZENET = {
@@ -151,13 +152,6 @@ def _share(value: float) -> str:
     return f"{100 * value:.1f}"
 
 
-def write_page(text: str) -> None:
-    page = PAGE.read_text("utf-8")
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    PAGE.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}", "utf-8")
-
-
 def far_off(results: dict[str, Any]) -> list[str]:
     """Which of the figures known before were not found again."""
     found = []
@@ -176,7 +170,7 @@ def main(arguments: list[str]) -> int:
         RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text(json.dumps(measure(), indent=1) + "\n", "utf-8")
     results = json.loads(RESULTS.read_text("utf-8"))
-    write_page(render(results))
+    write_section(PAGE, "benchmarks/localization.py", render(results))
     print(render(results))
     wrong = far_off(results)
     if wrong:

@@ -5,8 +5,9 @@ a process of its own. The plain pass, Grad-CAM, and six methods for five classes
 median of the rounds' ratios is reported, with the peak of memory beyond the model.
 
     python benchmarks/overhead.py [--rounds 9] [--only torch]
+    python benchmarks/overhead.py --render                        the README from the results
 
-Writes benchmarks/results/overhead.json; exit code 1 where a limit is missed.
+Writes benchmarks/results/overhead.json and the README's table; exit code 1 where a limit is missed.
 """
 
 from __future__ import annotations
@@ -25,12 +26,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sections import write_section
+
 FRAMEWORKS = ("torch", "keras-tensorflow", "keras-jax", "keras-torch")
 METHODS = ["gradcam", "gradcam++", "xgradcam", "hirescam", "gradcam-elementwise", "layercam"]
 CLASSES = [[1, 22, 333, 444, 555]]
 BATCH, SIDE = 8, 224
 LIMITS = {"gradcam": 1.05, "six methods × five classes": 1.4, "memory": 1.2}
 RESULTS = Path(__file__).parent / "results" / "overhead.json"
+PAGE, SCRIPT = Path(__file__).parents[1] / "README.md", "benchmarks/overhead.py"
+TITLES = {
+    "torch": "PyTorch",
+    "keras-tensorflow": "Keras on TensorFlow",
+    "keras-jax": "Keras on JAX",
+    "keras-torch": "Keras on PyTorch",
+}
 
 
 def torch_work() -> dict[str, Callable[[], Any]]:
@@ -169,12 +179,29 @@ def missed(found: dict[str, Any]) -> list[str]:
     ]
 
 
+def render(results: dict[str, Any]) -> str:
+    """The ratios as Markdown."""
+    lines = [
+        "| | Grad-CAM | six methods × five classes | peak memory, Grad-CAM |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+    for framework, found in results["figures"].items():
+        ratios = [*found["ratios of time"].values(), found["ratio of memory"]]
+        cells = " | ".join(f"{ratio:.2f}" for ratio in ratios)
+        lines.append(f"| {TITLES[framework]} | {cells} |")
+    return "\n".join(lines)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--only", choices=FRAMEWORKS, action="append")
     parser.add_argument("--child", choices=FRAMEWORKS, help=argparse.SUPPRESS)
+    parser.add_argument("--render", action="store_true", help="render only")
     asked = parser.parse_args()
+    if asked.render:
+        write_section(PAGE, SCRIPT, render(json.loads(RESULTS.read_text("utf-8"))))
+        return 0
     if asked.child:
         print(json.dumps(measure(asked.child, asked.rounds)))
         return 0
@@ -199,6 +226,7 @@ def main() -> int:
             indent=1,
         )
         RESULTS.write_text(text + "\n", encoding="utf-8")
+        write_section(PAGE, SCRIPT, render(json.loads(text)))
     problems = [f"{name}: {text}" for name, figures in found.items() for text in missed(figures)]
     print("\n".join(problems) or "every limit is kept")
     return bool(problems)

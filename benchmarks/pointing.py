@@ -1,8 +1,8 @@
 """The pointing game of every method that a convolutional model allows: SqueezeNet, 200 photographs.
 
-    python benchmarks/pointing.py                      every method, then the page
+    python benchmarks/pointing.py                      every method, then the table
     python benchmarks/pointing.py --methods a,b        those only; the other results are kept
-    python benchmarks/pointing.py --render             docs/methods.md from the results
+    python benchmarks/pointing.py --render             its table in docs/methods.md
 
 The photographs, evenly spread over `ilsvrc_val`, and the weights are those of the folder
 LIMELIGHT_TEST_DATA. The class that the data set gives is explained. Writes
@@ -18,6 +18,8 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+from sections import write_section
 
 from limelight import data, list_methods
 from limelight.cli.progress import counted
@@ -121,27 +123,6 @@ def reason(method: Method, line: dict[str, Any]) -> str:
     return "200 photographs do not tell it from the centre, which is in most of these objects."
 
 
-TEXT = """\
-# The methods on real photographs
-
-The pointing game: whether the map's maximum lies within 15 pixels of a true box, in per cent,
-averaged over classes, with a 95 % bootstrap interval over the photographs. SqueezeNet 1.0 with its
-real weights; photographs evenly spread over `ilsvrc_val`, copies of 227 × 227 pixels, for which 15
-pixels are generous; the class that the data set gives is explained. The layer is `features.12`,
-but for `cam`, which is explained where its weights belong; methods across layers take the last of
-each stage. At `classifier.2` every gradient method would be `cam`. Methods of transformers are not
-shown. The image's centre has 92.9 per cent in the same game (`docs/localization.md`), for most of
-these objects lie there; a star marks a method whose interval does not lie above it. Made by
-`python benchmarks/pointing.py --methods …`, a group of methods at a time, with `PYTHONPATH=tests`.
-
-"""
-
-
-def page(results: dict[str, Any]) -> str:
-    """docs/methods.md."""
-    return f"{TEXT}{render(results)}"
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--methods", help="names separated by commas; all if absent")
@@ -154,7 +135,7 @@ def main() -> int:
     if not asked.render:
         results["methods"] |= measure(names)
         RESULTS.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
-    PAGE.write_text(page(results), "utf-8")
+    write_section(PAGE, "benchmarks/pointing.py", render(results))
     return 0
 
 

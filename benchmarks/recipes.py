@@ -19,6 +19,8 @@ from typing import Any
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
+from sections import write_section
+
 from localization import DATA, PAGE, models
 from torchvision_registration import prepare_torchvision
 
@@ -32,7 +34,6 @@ from limelight.metrics.intervals import bootstrap_interval  # noqa: E402
 from limelight.runs import COLUMNS, evaluate_methods, tune_methods  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results" / "recipes.json"
-BEGIN, END = "<!-- begin: benchmarks/recipes.py -->", "<!-- end: benchmarks/recipes.py -->"
 REFERENCE = "gradcam"
 # Layer -> methods there; None is what each chooses by itself.
 TRIALS: dict[str, dict[str | None, list[str]]] = {
@@ -127,11 +128,8 @@ def render(results: dict[str, Any]) -> str:
 def main(arguments: list[str]) -> int:
     if arguments != ["--render"]:
         RESULTS.write_text(json.dumps(measure(), indent=1) + "\n", "utf-8")
-    text = PAGE.read_text("utf-8")
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
     table = render(json.loads(RESULTS.read_text("utf-8")))
-    PAGE.write_text(f"{before}{BEGIN}\n\n{table}\n{END}{after}", "utf-8")
+    write_section(PAGE, "benchmarks/recipes.py", table)
     return 0
 
 

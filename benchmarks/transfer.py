@@ -24,6 +24,8 @@ import numpy as np
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+from sections import write_section
+
 import limelight
 from limelight.runs import evaluate_methods
 from limelight.training import train_classifier
@@ -32,7 +34,6 @@ _GIVEN = os.environ.get("LIMELIGHT_TEST_DATA")
 DATA = Path(_GIVEN) if _GIVEN else Path(__file__).parents[2] / "shared" / "data"
 RESULTS = Path(__file__).parent / "results" / "transfer.json"
 PAGE = Path(__file__).parents[1] / "docs" / "tutorials" / "transfer.md"
-BEGIN, END = "<!-- begin: benchmarks/transfer.py -->", "<!-- end -->"
 METHODS = ["cam", "gradcam", "layercam"]
 NAMES = ("other", "kangaroo")
 WALLABY = 104  # the class of ImageNet whose photographs are no "others"
@@ -122,13 +123,6 @@ def table(results: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write_page(results: dict[str, Any]) -> None:
-    """Put the table between the page's marks."""
-    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-    after = rest.partition(END)[2]
-    PAGE.write_text(f"{before}{BEGIN}\n{table(results)}{END}{after}", "utf-8")
-
-
 def main() -> None:
     from torchvision_registration import prepare_torchvision
 
@@ -137,7 +131,12 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=120)
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--only")
+    parser.add_argument("--render", action="store_true", help="the table from the results")
     given = parser.parse_args()
+    if given.render:
+        known = json.loads(RESULTS.read_text("utf-8"))
+        write_section(PAGE, "benchmarks/transfer.py", table(known))
+        return
     if not DATA.is_dir():
         print(json.dumps({"skipped": "no real data: set LIMELIGHT_TEST_DATA"}))
         return
@@ -154,7 +153,7 @@ def main() -> None:
         results[name] = transfer(name, train, test, given.epochs)
         RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    write_page(results)
+    write_section(PAGE, "benchmarks/transfer.py", table(results))
     print(json.dumps(results, ensure_ascii=False))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import runpy
 import shlex
 import subprocess
 import sys
@@ -46,12 +45,6 @@ def test_every_example_has_a_page() -> None:
     texts = "".join(page.read_text("utf-8") for page in PAGES)
     for script in EXAMPLES.glob("*.py"):
         assert f"`examples/{script.name}`" in texts
-
-
-def test_the_figures_of_the_transfer_run_are_the_benchmarks() -> None:
-    benchmark = runpy.run_path(str(ROOT / "benchmarks" / "transfer.py"), run_name="benchmark")
-    results = json.loads(benchmark["RESULTS"].read_text("utf-8"))
-    assert benchmark["table"](results) in benchmark["PAGE"].read_text("utf-8")
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
@@ -107,10 +100,10 @@ def test_the_commands_of_the_first_page_run(tmp_path: Path) -> None:
     assert miniatures.CARS[0] in report
 
 
-def test_the_figures_of_cam_and_gradcam_are_the_benchmarks() -> None:
-    benchmark = runpy.run_path(str(ROOT / "benchmarks" / "cam_or_gradcam.py"), run_name="benchmark")
-    results = json.loads(benchmark["RESULTS"].read_text("utf-8"))
-    assert benchmark["table"](results) in benchmark["PAGE"].read_text("utf-8")
+def test_cam_and_gradcam_have_the_same_boxes_as_the_page_says() -> None:
+    """Behind global average pooling; `tests/docs/test_figures.py` compares the table."""
+    file = ROOT / "benchmarks" / "results" / "cam_or_gradcam.json"
+    results = json.loads(file.read_text("utf-8"))
     cam, gradcam = (results["ways"][way] for way in ("CAM", "Grad-CAM"))
     assert cam["iou"] == gradcam["iou"]
     assert gradcam["above_cam"] == gradcam["below_cam"] == 0

@@ -81,7 +81,6 @@ def test_affinitycam_wins_on_the_classes_that_it_was_not_chosen_on(benchmark: An
 @pytest.mark.parametrize("benchmark", ["pointing"], indirect=True)
 def test_the_pointing_game_in_the_documents_is_that_of_the_results(benchmark: Any) -> None:
     results = json.loads(benchmark.RESULTS.read_text("utf-8"))
-    assert benchmark.PAGE.read_text("utf-8") == benchmark.page(results)
     assert set(results["methods"]) <= {method.name for method in benchmark.shown()}
     table = json.loads((ROOT / "benchmarks" / "results" / "localization.json").read_text("utf-8"))
     (centre,) = (
