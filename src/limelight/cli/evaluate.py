@@ -27,6 +27,7 @@ def command(
     threshold: options.Threshold = None,
     threshold_file: options.ThresholdFile = None,
     normalizer: options.Normalizer = "max",
+    refine: options.Refine = None,
     class_map: options.ClassMap = None,
     maps: Annotated[
         list[Path] | None,
@@ -84,6 +85,7 @@ def command(
                 target=target,
                 thresholds=threshold if threshold_file is None else read_thresholds(threshold_file),
                 normalizer=normalizer,
+                refine=refine,
                 layer=layer,
                 options=method_options,
                 maps=folders,

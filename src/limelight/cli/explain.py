@@ -44,6 +44,7 @@ def command(
     ] = None,
     threshold: options.Threshold = None,
     threshold_file: options.ThresholdFile = None,
+    refine: options.Refine = None,
     alpha: Annotated[float, typer.Option(help="Of the overlay: 0 image, 1 colours.")] = 0.5,
     colormap: Annotated[str, typer.Option(help="Of the overlay: jet, viridis, gray …")] = "jet",
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for what is written.")] = Path(
@@ -78,7 +79,7 @@ def command(
         "batch_size": batch_size,
     }
     cuts = options.box_options(
-        threshold, threshold_file, [method.name for method in explainer.methods]
+        threshold, threshold_file, refine, [method.name for method in explainer.methods]
     )
     writer = _Writer(out, cuts, alpha, colormap)
     rows, failed = [], []
@@ -231,7 +232,7 @@ class _Writer:
 
         np.savez_compressed(self._out / f"{name}.npz", values=maps.numpy()[0])
         overlays = maps.overlay([picture], self._alpha, self._colormap)[0]
-        boxes = maps.boxes(**self._cuts[maps.method])[0]
+        boxes = maps.boxes(**self._cuts[maps.method], images=[picture])[0]
         target = np.atleast_1d(to_numpy(maps.target)[0])
         probability = np.atleast_1d(to_numpy(maps.probability)[0])
         scores = to_numpy(maps.scores)[0]

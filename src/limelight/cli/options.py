@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from limelight.errors import MethodError, ModelLoadError
+from limelight.errors import ModelLoadError
+from limelight.localization import list_refiners
+from limelight.specs import parse_spec
 
 if TYPE_CHECKING:
     from limelight import data
@@ -95,6 +97,14 @@ Threshold = Annotated[
     ),
 ]
 Normalizer = Annotated[str, typer.Option(help="Of the maps: max, minmax, percentile or ivr.")]
+Refine = Annotated[
+    str | None,
+    typer.Option(
+        help="What draws the maps to the edges of their images before they are cut: "
+        f"{', '.join(refiner.name for refiner in list_refiners())}; options follow a colon: "
+        "grabcut:iterations=3."
+    ),
+]
 ThresholdFile = Annotated[
     Path | None, typer.Option(help="What `limelight tune` wrote, instead of --threshold.")
 ]
@@ -206,26 +216,15 @@ def parse_methods(texts: list[str], groups: bool = False) -> tuple[list[str], di
     names: list[str] = []
     options: dict[str, Any] = {}
     for part in (part for text in texts for part in text.split(",")):
-        name, _, said = part.strip().partition(":")
+        name, said = parse_spec(part)
         if name in GROUPS:
             names += [name] if groups else [m.name for m in GROUPS[name]() if m.runs_once]
             continue
         method = find_method(name)
         names.append(name)
-        for option in filter(None, said.split(":")):
-            key, equals, value = option.partition("=")
-            if not equals:
-                raise MethodError(f"{part!r}: an option of a method is written name=value")
-            method.check_options({key: value})
-            options[key] = _number(value)
+        method.check_options(said)
+        options |= said
     return list(dict.fromkeys(names)), options
-
-
-def _number(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return text
 
 
 def parse_target(text: str | None, classifier: Classifier) -> Any:
@@ -244,21 +243,26 @@ def one_or_list(items: list[str] | None) -> Any:
 
 
 def box_options(
-    threshold: float | None, threshold_file: Path | None, methods: list[str]
+    threshold: float | None, threshold_file: Path | None, refine: str | None, methods: list[str]
 ) -> dict[str, dict[str, Any]]:
-    """By method, the options of `Maps.boxes` that --threshold or --threshold-file ask for.
+    """By method, the options of `Maps.boxes` that --threshold, --threshold-file and --refine say.
 
     Raises:
         RunError: the file cannot be read.
-        MethodError: it has no threshold for one of the methods.
+        MethodError: it has no threshold for one of the methods, or there is no such refiner.
     """
     from limelight.runs import read_thresholds
     from limelight.runs.cuts import cuts_by_name
 
     said = threshold if threshold_file is None else read_thresholds(threshold_file)
     return {
-        name: {"threshold": cut.threshold, "rule": cut.rule, "normalizer": cut.normalizer}
-        for name, cut in cuts_by_name(said, "max", methods).items()
+        name: {
+            "threshold": cut.threshold,
+            "rule": cut.rule,
+            "normalizer": cut.normalizer,
+            "refine": cut.refine,
+        }
+        for name, cut in cuts_by_name(said, "max", methods, refine=refine).items()
     }
 
 

@@ -28,6 +28,7 @@ def command(
         list[str],
         typer.Option(help="max, minmax, percentile or ivr; repeated, the best one is chosen."),
     ] = ["max"],  # noqa: B006 (Typer copies it)
+    refine: options.Refine = None,
     arch: options.Arch = None,
     preprocess: options.Preprocess = "auto",
     size: options.Size = None,
@@ -61,6 +62,7 @@ def command(
             target=target,
             goal=goal,
             normalizers=normalizer,
+            refine=refine,
             layer=layer,
             options=method_options,
             batch_size=batch_size,

@@ -5,7 +5,12 @@ from __future__ import annotations
 from limelight.localization.foreground import RULES, Rule
 from limelight.localization.location import BOXES, locate
 from limelight.localization.normalization import NORMALIZERS, Normalizer, normalize
-from limelight.localization.refinement import list_refiners, refine
+from limelight.localization.refinement import (
+    find_refinement,
+    guide_of,
+    list_refiners,
+    refine,
+)
 from limelight.localization.threshold import Threshold
 from limelight.localization.tuning import GOALS, Tuner, tune
 
@@ -18,6 +23,8 @@ __all__ = [
     "Rule",
     "Threshold",
     "Tuner",
+    "find_refinement",
+    "guide_of",
     "list_refiners",
     "locate",
     "normalize",

@@ -27,6 +27,7 @@ class Threshold:
         data: their name.
         thresholds: (t,) all thresholds tried.
         curves: the goal at each of them (t,), by normalizer.
+        refine: how the image refines the maps before, as `find_refinement` reads it; None: not.
     """
 
     value: float
@@ -38,10 +39,12 @@ class Threshold:
     data: str
     thresholds: tuple[float, ...]
     curves: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    refine: str | None = None
 
     def options(self) -> dict[str, Any]:
-        """What `Maps.boxes` takes: threshold, rule and normalizer."""
-        return {"threshold": self.value, "rule": self.rule, "normalizer": self.normalizer}
+        """What `Maps.boxes` takes: threshold, rule and normalizer, and refine where it is one."""
+        said = {"threshold": self.value, "rule": self.rule, "normalizer": self.normalizer}
+        return said if self.refine is None else {**said, "refine": self.refine}
 
     def write(self, path: str | Path) -> None:
         """Keep it as JSON at `path`.

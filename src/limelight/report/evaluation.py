@@ -39,8 +39,9 @@ def evaluate(
             the extra ``[runs]``); None: nothing is written.
         title: of the report.
         source: what an opened `dataset` was opened from, so that the folder tells where it is.
-        settings: `target`, `thresholds`, `normalizer`, `layer`, `options`, `maps`, `batch_size`,
-            `class_map`, `max_box_acc` and `progress` of `limelight.runs.evaluate_methods`.
+        settings: `target`, `thresholds`, `normalizer`, `refine`, `layer`, `options`, `maps`,
+            `batch_size`, `class_map`, `max_box_acc` and `progress` of
+            `limelight.runs.evaluate_methods`.
 
     Returns:
         An `Evaluation`: its `table()`, `rows`, `per_class()`, `accuracy`, `to_json()`.
@@ -176,21 +177,25 @@ def _score(evaluation: Evaluation, line: Line) -> Score:
 def _item(evaluation: Evaluation, row: Row) -> Item:
     import numpy as np
 
-    from limelight.localization import normalize
-    from limelight.runs.scoring import resized
+    from limelight.localization import guide_of, normalize
+    from limelight.runs.scoring import refined, resized
 
     assert evaluation.dataset is not None and row.frame is not None
     names = evaluation.methods
+    image = np.asarray(evaluation.dataset[row.index].read())
     maps = {}
     for name in names:
-        values = evaluation.map(row, name)
-        if values is not None:
-            small = normalize(values[0], evaluation.cuts[name].normalizer)
-            maps[name] = np.clip(resized(small, values[1]), 0, 1)
+        found = evaluation.map(row, name)
+        if found is not None:
+            values, frame = found
+            cut = evaluation.cuts[name]
+            if cut.refine is not None:
+                values = refined(values, cut.refine, guide_of(image, frame))
+            maps[name] = np.clip(resized(normalize(values, cut.normalizer), frame), 0, 1)
     true, known = evaluation.true_name(row), row.predicted is not None
     return Item(
         id=row.id,
-        image=np.asarray(evaluation.dataset[row.index].read()),
+        image=image,
         label=true if known else None,
         predicted=(evaluation.class_name(row.predicted) if known else true) or "",
         probability=row.probability,

@@ -55,6 +55,7 @@ class Evaluator:
                 self.cuts[name],
                 image.diagnoses[name] if name in image.diagnoses else diagnose(values),
                 keep=name not in image.stretched,
+                guide=image.guides[name],
             )
             for name, values in image.maps.items()
         }

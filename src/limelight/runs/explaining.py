@@ -48,6 +48,8 @@ class Explained:
         diagnoses: by method, why its map is empty or means nothing; None where nothing is wrong.
         stretched: by folder of maps, the frame that stretches its map over the image.
         measured: by method and metric, the row of what a benchmark has asked the model again.
+        guide: what the model has seen of the image, (h, w, 3) uint8, to refine its maps with; None
+            where that is not wanted. guide_of_whole: the whole image, for maps stretched over it.
     """
 
     index: int
@@ -66,6 +68,16 @@ class Explained:
     diagnoses: Mapping[str, str | None] = field(default_factory=dict)
     stretched: Mapping[str, Frame] = field(default_factory=dict)
     measured: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
+    guide: np.ndarray | None = None
+    guide_of_whole: np.ndarray | None = None
+
+    @property
+    def guides(self) -> Mapping[str, np.ndarray | None]:
+        """By method, and by folder of maps, the image that its map is refined with."""
+        return {
+            name: self.guide_of_whole if name in self.stretched else self.guide
+            for name in self.maps
+        }
 
 
 @dataclass
@@ -80,6 +92,7 @@ class Explaining:
         batch_size: how many images pass through the model at a time; None: 32. Where memory is too
             small for so many, smaller batches are used from there on.
         folders: by name, the folder of maps made elsewhere.
+        guided: whether images come with what their maps are refined with.
     """
 
     explainer: Explainer | Measuring | None
@@ -87,6 +100,7 @@ class Explaining:
     target: str = "true"
     batch_size: int | None = None
     folders: Mapping[str, Path] = field(default_factory=dict)
+    guided: bool = False
 
     def __post_init__(self) -> None:
         if self.target not in TARGETS:
@@ -112,7 +126,7 @@ class Explaining:
             LimelightError: the model or a method does not work at all.
         """
         classifier = None if self.explainer is None else self.explainer.classifier
-        for batch in batches(dataset, indices, classifier, self.batch_size or 32):
+        for batch in batches(dataset, indices, classifier, self.batch_size or 32, self.guided):
             known = [self._known(loaded) for loaded in batch]
             arrays = {loaded.index: loaded.array for loaded in batch}
             usable = [each for each in known if each.error is None]
@@ -127,7 +141,14 @@ class Explaining:
             return Explained(loaded.index, str(loaded.index), error)
         truth = self.labels(example.label)
         known = Explained(
-            loaded.index, readable(example.id), error, example.label, truth, frame=loaded.frame
+            loaded.index,
+            readable(example.id),
+            error,
+            example.label,
+            truth,
+            frame=loaded.frame,
+            guide=loaded.guide,
+            guide_of_whole=loaded.guide_of_whole,
         )
         if error is not None:
             return known

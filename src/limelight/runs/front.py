@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from limelight.runs.explaining import Explaining
 from limelight.runs.job import Progress
 from limelight.runs.labels import match_labels
 from limelight.runs.metric_rows import scorers
+from limelight.runs.scoring import refined
 from limelight.runs.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ def evaluate_methods(
     target: str = "true",
     thresholds: Thresholds = None,
     normalizer: str = "max",
+    refine: str | None = None,
     layer: Any = None,
     options: Mapping[str, Any] | None = None,
     maps: Mapping[str, Path] | None = None,
@@ -59,6 +62,8 @@ def evaluate_methods(
             with one for "centre-box" that baseline is cut there, otherwise at its best on these
             images. None: each method's own (`limelight.list_methods()`).
         normalizer: of the maps where a threshold is a plain number.
+        refine: of the maps, likewise: "grabcut", "grabcut:iterations=3" or another of
+            `limelight.localization.list_refiners()`; None: the maps as they are.
         layer: as for `limelight.explain`; one layer.
         options: of the methods.
         maps: by name, folders of maps made elsewhere, ``<id>.npy`` of any resolution.
@@ -75,6 +80,7 @@ def evaluate_methods(
         target=target,
         thresholds=thresholds,
         normalizer=normalizer,
+        refine=refine,
         layer=layer,
         options=options or {},
         maps=maps or {},
@@ -128,11 +134,17 @@ def make_evaluator(
         raise MethodError(
             f"methods and folders of maps need names of their own: {list(settings.names)}"
         )
-    cuts = cuts_by_name(settings.thresholds, settings.normalizer, settings.names, tuple(BASELINES))
-    return Evaluator(_explaining(classifier, dataset, settings), cuts, settings.metrics)
+    cuts = cuts_by_name(
+        settings.thresholds, settings.normalizer, settings.names, tuple(BASELINES), settings.refine
+    )
+    guided = any(cut.refine is not None for cut in cuts.values())
+    explaining = _explaining(classifier, dataset, settings, guided)
+    return Evaluator(explaining, cuts, settings.metrics)
 
 
-def _explaining(classifier: Classifier | None, dataset: Dataset, settings: Settings) -> Explaining:
+def _explaining(
+    classifier: Classifier | None, dataset: Dataset, settings: Settings, guided: bool
+) -> Explaining:
     from limelight.explainer import Explainer
     from limelight.runs.benching import Measuring
 
@@ -153,7 +165,9 @@ def _explaining(classifier: Classifier | None, dataset: Dataset, settings: Setti
     of_truth = any(not scorers()[name].measured for name in settings.metrics)
     needed = of_truth or settings.target == "true"
     labels = match_labels(dataset, classifier, settings.class_map, needed=needed)
-    return Explaining(explainer, labels, settings.target, settings.batch_size, settings.maps)
+    return Explaining(
+        explainer, labels, settings.target, settings.batch_size, settings.maps, guided
+    )
 
 
 def tune_methods(
@@ -164,6 +178,7 @@ def tune_methods(
     target: str = "true",
     goal: str = "iou",
     normalizers: Sequence[str] = ("max",),
+    refine: str | None = None,
     layer: Any = None,
     options: Mapping[str, Any] | None = None,
     batch_size: int = 32,
@@ -177,6 +192,7 @@ def tune_methods(
             for `evaluate_methods`.
         goal: "iou" (the mean IoU) or "accuracy" (the share of images with IoU ≥ 0.5).
         normalizers: names from `limelight.localization.NORMALIZERS`, to be compared.
+        refine: of the maps, as for `evaluate_methods`; it is kept with the thresholds.
 
     Returns:
         By method, and for the baseline "centre-box".
@@ -184,7 +200,7 @@ def tune_methods(
     Raises:
         LimelightError: what does not fit, in one sentence; no image with a true box is among it.
     """
-    from limelight.localization import Tuner
+    from limelight.localization import Tuner, find_refinement
     from limelight.runs.baselines import CENTRE, tune_centre
 
     explaining = _explaining(
@@ -194,7 +210,10 @@ def tune_methods(
             tuple(methods), target, layer=layer, options=options or {}, class_map=class_map,
             batch_size=batch_size,
         ),
+        guided=refine is not None,
     )  # fmt: skip
+    if refine is not None:
+        find_refinement(refine)
     tuners = {name: Tuner(normalizers, goal=goal) for name in methods}
     sizes: list[Size] = []
     boxes: list[np.ndarray] = []
@@ -202,11 +221,12 @@ def tune_methods(
     for done, explained in enumerate(explaining(dataset, range(len(dataset))), 1):
         if explained.frame is not None and explained.boxes is not None and not explained.error:
             for name, values in explained.maps.items():
-                tuners[name].update([values], [explained.boxes], [explained.frame])
+                shown = refined(values, refine, explained.guides[name])
+                tuners[name].update([shown], [explained.boxes], [explained.frame])
             sizes.append(explained.frame.original_size)
             boxes.append(explained.boxes)
         if progress is not None:
             progress(done, len(dataset))
-    found = {name: tuner.result(data) for name, tuner in tuners.items()}
+    found = {name: replace(tuner.result(data), refine=refine) for name, tuner in tuners.items()}
     centre = tune_centre(sizes, boxes, goal, data)
     return found if centre is None else {**found, CENTRE: centre}

@@ -32,6 +32,9 @@ class Loaded:
         array: what the model takes, without a batch axis; None without a model.
         frame: where that lies in the image; without a model, the image itself.
         error: why it could not be read; then `array` and `frame` are None.
+        guide: what lies in `frame` of the image, (h, w, 3) uint8, to refine its maps with; None
+            where that is not wanted.
+        guide_of_whole: the same of the whole image, for maps that are stretched over it.
     """
 
     index: int
@@ -39,23 +42,41 @@ class Loaded:
     array: np.ndarray | None = None
     frame: Frame | None = None
     error: str | None = None
+    guide: np.ndarray | None = None
+    guide_of_whole: np.ndarray | None = None
 
 
-def load(dataset: Dataset, index: int, classifier: Classifier | None) -> Loaded:
-    """Read one image; whatever is wrong with it becomes its `error`."""
+def load(
+    dataset: Dataset, index: int, classifier: Classifier | None, guided: bool = False
+) -> Loaded:
+    """Read one image, `guided` with its guides; whatever is wrong with it becomes its `error`."""
     example = None
     try:
         example = dataset[index]
-        if classifier is None:
+        if classifier is None and not guided:
             return Loaded(index, example, frame=Frame.identity(example.size or example.measure()))
-        array, frame = classifier.preprocess(example.read())
+        image = example.read()
+        whole = Frame.identity((image.height, image.width))
+        array, frame = (None, whole) if classifier is None else classifier.preprocess(image)
     except LimelightError as error:
         return Loaded(index, example, error=str(error))
-    return Loaded(index, example, array, frame)
+    if not guided:
+        return Loaded(index, example, array, frame)
+    import numpy as np
+
+    from limelight.localization import guide_of
+
+    pixels = np.asarray(image)
+    guides = guide_of(pixels, frame), guide_of(pixels, whole)
+    return Loaded(index, example, array, frame, None, *guides)
 
 
 def batches(
-    dataset: Dataset, indices: Sequence[int], classifier: Classifier | None, size: int
+    dataset: Dataset,
+    indices: Sequence[int],
+    classifier: Classifier | None,
+    size: int,
+    guided: bool = False,
 ) -> Iterator[list[Loaded]]:
     """The images at `indices`, `size` at a time; the next ones are read in threads meanwhile."""
     from concurrent.futures import Future, ThreadPoolExecutor
@@ -66,7 +87,7 @@ def batches(
 
     def read_ahead() -> None:
         for index in islice(following, max(_AHEAD * size - len(waiting), 0)):
-            waiting.append(threads.submit(load, dataset, index, classifier))
+            waiting.append(threads.submit(load, dataset, index, classifier, guided))
 
     try:
         read_ahead()

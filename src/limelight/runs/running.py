@@ -38,6 +38,7 @@ def run(
     target: str = "predicted",
     thresholds: Thresholds = None,
     normalizer: str = "max",
+    refine: str | None = None,
     layer: Any = None,
     options: Mapping[str, Any] | None = None,
     batch_size: int | None = None,
@@ -60,7 +61,7 @@ def run(
         source: what an opened `dataset` was opened from, so that others can open it too.
         target: "predicted" explains the class that the model gives an image, "true" the one that
             the data set gives it.
-        thresholds, normalizer: of the boxes, as for `limelight.evaluate`.
+        thresholds, normalizer, refine: of the boxes, as for `limelight.evaluate`.
         layer, options: as for `limelight.explain`; one layer.
         batch_size: how many images pass through the model at a time; None: found by itself.
         class_map: which class of the model a class of the data set is.
@@ -86,6 +87,7 @@ def run(
         target=target,
         thresholds=thresholds,
         normalizer=normalizer,
+        refine=refine,
         layer=layer,
         options=options or {},
         class_map=class_map,

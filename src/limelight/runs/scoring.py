@@ -45,6 +45,7 @@ class MapScorer:
         cut: Cut,
         diagnosis: str | None,
         keep: bool,
+        guide: np.ndarray | None = None,
     ) -> Found:
         """What a map found.
 
@@ -52,21 +53,23 @@ class MapScorer:
             values: (h, w) raw map over the model's input.
             frame: where that lies in the image.
             truth: (n, 4) true boxes in pixels of the original image; n may be 0.
-            cut: how the map is thresholded.
+            cut: how the map is refined and thresholded.
             diagnosis: why the map is empty or means nothing.
-            keep: whether the map itself is kept.
+            keep: whether the map itself is kept, as it was before it was refined.
+            guide: what lies in `frame` of the image, where the map is refined.
         """
         import numpy as np
 
         from limelight.localization import locate, normalize
 
+        raw, values = values, refined(values, cut.refine, guide)
         whole = resized(normalize(values, cut.normalizer), frame)
         box = locate(whole, cut.threshold, cut.rule)
         square: np.ndarray | None = None
         if self._uses_protocol and len(truth):
             square = np.clip(resized(normalize(values, "minmax"), _squashed(frame)), 0, 1)
         scores = self._scores(self._metrics, whole, square, truth, frame.original_size)
-        scale, kept = _compressed(values) if keep else (1.0, None)
+        scale, kept = _compressed(raw) if keep else (1.0, None)
         return Found(box, best_iou(box, truth), scores, diagnosis, kept, scale)
 
     def baselines(self, size: Size, truth: np.ndarray) -> dict[str, Found]:
@@ -107,6 +110,16 @@ class MapScorer:
             else:
                 rows[name] = metric.row(whole, truth)
         return rows
+
+
+def refined(values: np.ndarray, refine: str | None, guide: np.ndarray | None) -> np.ndarray:
+    """A raw map (h, w) refined with `guide`, what lies in its frame of the image; or as it is."""
+    from limelight.localization import find_refinement
+
+    if refine is None:
+        return values
+    assert guide is not None  # it is read wherever a cut asks for it
+    return find_refinement(refine)(values, guide)
 
 
 def resized(values: np.ndarray, frame: Frame) -> np.ndarray:

@@ -23,6 +23,7 @@ class Settings:
         thresholds: a fraction of the map's maximum, a tuned `Threshold`, or one of them by method;
             None: each method's own.
         normalizer: of the maps where a threshold is a plain number.
+        refine: of the maps, likewise: a refiner and its options, or None.
         layer: as for `limelight.explain`; one layer.
         options: of the methods.
         maps: by name, folders of maps made elsewhere.
@@ -35,6 +36,7 @@ class Settings:
     target: str = "true"
     thresholds: Thresholds = None
     normalizer: str = "max"
+    refine: str | None = None
     layer: Any = None
     options: Mapping[str, Any] = field(default_factory=dict)
     maps: Mapping[str, Path] = field(default_factory=dict)
