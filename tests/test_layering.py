@@ -33,7 +33,7 @@ LAYERS = (
         "specs",
         "targets",
     },
-    {"errors", "_version"},
+    {"errors", "_version", "viewer"},
 )
 # What may import a neighbour of its own layer, because it is made of it.
 NEIGHBOURS = {

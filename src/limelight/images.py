@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
 
-# What Pillow's decoders raise on broken files, apart from its two decompression-bomb classes.
-_BROKEN = (
+#: What Pillow's decoders raise on broken files, apart from its two decompression-bomb classes.
+BROKEN = (
     OSError,
     SyntaxError,
     ValueError,
@@ -114,7 +114,7 @@ def _explained(name: str) -> Iterator[None]:
         raise ImageError(f"{name} is not an image in a format that Pillow reads") from error
     except PermissionError as error:
         raise ImageError(f"{name} cannot be read: permission denied") from error
-    except _BROKEN as error:
+    except BROKEN as error:
         raise ImageError(f"{name} is damaged or truncated: {error}") from error
 
 
@@ -172,7 +172,7 @@ def _orientation(image: Image.Image) -> int:
 
     try:
         return int(image.getexif().get(Base.Orientation, 1))
-    except _BROKEN:
+    except BROKEN:
         return 1
 
 

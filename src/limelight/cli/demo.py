@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 METHODS = ["cam", "gradcam", "layercam"]
 EPOCHS = 10
+OUT = Path("limelight-demo")
 COLUMNS = ("mean-iou", "gt-known", "pointing-game")
 SHOWN = 6  # images in the picture of all methods
 
@@ -33,9 +34,7 @@ def command(
     retrain: Annotated[
         bool, typer.Option("--retrain", help="Train again where a trained model is there.")
     ] = False,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of model and results.")] = Path(
-        "limelight-demo"
-    ),
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of model and results.")] = OUT,
     open_report: Annotated[
         bool, typer.Option("--open/--no-open", help="Open the report where there is a screen.")
     ] = True,
@@ -74,7 +73,7 @@ def command(
     _draw_methods(classifier, sets["test"], thresholds, out / "figures" / "methods.png")
     typer.echo(f"{time.perf_counter() - started:.0f} s. Figures, numbers and the report are in")
     typer.echo(str(report.resolve()))
-    if open_report and _has_screen():
+    if open_report and has_screen():
         webbrowser.open(report.resolve().as_uri())
 
 
@@ -104,6 +103,12 @@ def _trained(
         out=out / f"model-{framework}",
         restart=retrain,
     )
+
+
+def demo_model(out: Path = OUT, framework: str = "torch") -> tuple[Path, Classifier]:
+    """The demo's classifier and its folder; trained first where it is not there yet."""
+    classifier = _trained(_data_sets(None, 0), framework, False, out, EPOCHS, 0)
+    return out / f"model-{framework}", classifier
 
 
 def _evaluated(
@@ -144,7 +149,7 @@ def _draw_methods(
     draw.save(figure, path)
 
 
-def _has_screen() -> bool:
+def has_screen() -> bool:
     """Whether a browser would have a place to open in."""
     if sys.platform in ("darwin", "win32"):
         return True

@@ -1,0 +1,353 @@
+"""The HTTP API; docs/web.md describes it."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from limelight._version import __version__
+from limelight.errors import LimelightError
+from limelight.methods import Method, find_method, list_methods
+from limelight.web.answering import Refusal
+from limelight.web.drawing import as_png, color_tables, preview
+from limelight.web.explaining import Gallery, Question, answer, show
+from limelight.web.guard import Guard
+from limelight.web.jobs import Job
+from limelight.web.limits import Limits
+from limelight.web.page import page_files
+from limelight.web.pictures import Pictures
+from limelight.web.served import Served
+
+_UPLOAD = "/api/images"
+_LATER = "private, max-age=3600"
+_FINAL = ("done", "failed", "cancelled")
+Result = TypeVar("Result")
+
+
+class Explain(BaseModel):
+    """The body of ``POST /api/explain``."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    image: str = Field(max_length=64)
+    model: str | None = Field(None, max_length=64)
+    methods: list[str] = Field(["gradcam"], min_length=1)
+    layer: str | None = Field(None, max_length=1000)
+    target: int | None = Field(None, ge=0)
+    options: dict[str, bool | int | float | str | None] = {}
+    wait: float = Field(0.0, ge=0)
+
+
+def build_app(
+    models: Sequence[Served], pictures: Pictures, host: str, limits: Limits, shown: dict[str, Any]
+) -> Any:
+    """The application.
+
+    Args:
+        models: what explains; the first is chosen where none is named.
+        pictures: where images are kept, and the examples.
+        host: the address that the server is bound to.
+        limits: what is refused.
+        shown: of the examples, for code that reads one again: the data set and its split.
+    """
+    return _Server(models, pictures, host, limits, shown).guarded()
+
+
+class _Server:
+    """What the routes share."""
+
+    def __init__(
+        self,
+        models: Sequence[Served],
+        pictures: Pictures,
+        host: str,
+        limits: Limits,
+        shown: dict[str, Any],
+    ) -> None:
+        self._models = {served.id: served for served in models}
+        self._pictures, self._limits, self._host, self._shown = pictures, limits, host, shown
+        self._gallery = Gallery(limits.maps)
+        self._jobs: OrderedDict[str, tuple[Served, Job]] = OrderedDict()
+        self._uploads = 0
+        # Decoding and drawing; what runs a model has a thread of its own.
+        self._threads = ThreadPoolExecutor(2, "limelight-pictures")
+
+    def guarded(self) -> Any:
+        app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+        app.get("/api/models")(self.models)
+        app.get("/api/models/{id}/layers")(self.layers)
+        app.get("/api/methods")(self.methods)
+        app.get("/api/colormaps")(self.colormaps)
+        app.get("/api/examples")(self.examples)
+        app.post(_UPLOAD)(self.add_image)
+        app.get("/api/images/{id}")(self.image)
+        app.get("/api/images/{id}/preview")(self.preview)
+        app.get("/api/images/{id}/file")(self.file)
+        app.post("/api/explain")(self.explain)
+        app.get("/api/jobs/{id}")(self.job)
+        app.delete("/api/jobs/{id}")(self.cancel)
+        app.get("/api/maps/{id}.{kind}")(self.map)
+        for path, (content, kind) in page_files().items():
+            app.get(path)(_file(content, kind))
+        app.add_exception_handler(LimelightError, _refused)
+        app.add_exception_handler(RequestValidationError, _invalid)
+        app.add_exception_handler(HTTPException, _unknown)
+        return Guard(app, refusal_answer, self._host, self._limits, _UPLOAD)
+
+    # -- what there is ------------------------------------------------------------------------
+
+    async def models(self) -> Any:
+        """The models that were named at the start."""
+        return {
+            "limelight": __version__,
+            "limits": {
+                "upload_bytes": self._limits.upload_bytes,
+                "pixels": self._limits.pixels,
+                "methods": self._limits.methods,
+            },
+            "models": [served.describe() for served in self._models.values()],
+        }
+
+    async def layers(self, id: str) -> Any:
+        """The layers of a model of which a map can be made."""
+        served = self._model(id)
+        await _end(served.ready)
+        if served.ready.error is not None:
+            raise Refusal(422, served.ready.error)
+        return {"layers": served.layers}
+
+    async def methods(self) -> Any:
+        """The methods, as they are declared."""
+        return {"methods": [_described(method) for method in list_methods()]}
+
+    async def colormaps(self) -> Any:
+        """Colours for maps, from 0 to 1: 256 times red, green, blue, as base64."""
+        return {"colormaps": color_tables()}
+
+    async def examples(self) -> Any:
+        """Images to choose from."""
+        return {**self._shown, "examples": self._pictures.examples()}
+
+    # -- images -------------------------------------------------------------------------------
+
+    async def add_image(self, request: Request) -> Any:
+        """Keep the image that is the body."""
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if not kind.startswith("image/") and kind != "application/octet-stream":
+            raise Refusal(
+                415, f"the body must be an image file (Content-Type: image/…), not {kind[:40]!r}"
+            )
+        if self._uploads >= self._limits.uploads:
+            raise Refusal(503, f"{self._uploads} images are being received; try again soon", 1)
+        self._uploads += 1
+        try:
+            content = await request.body()
+            id, image = await self._aside(self._pictures.add, content)
+        finally:
+            self._uploads -= 1
+        return {"id": id, "width": image.width, "height": image.height}
+
+    async def image(self, id: str) -> Any:
+        """What is known of an image; of an example also its class and boxes."""
+        image = await self._aside(self._pictures.get, id)
+        return {"id": id, "width": image.width, "height": image.height, **self._truth(id)}
+
+    async def preview(self, id: str, side: int = 1200) -> Response:
+        """The image as the library sees it, no larger than `side`, as PNG or JPEG."""
+        image = await self._aside(self._pictures.get, id)
+        content, kind = await self._aside(preview, image, side)
+        return Response(content, media_type=kind, headers={"cache-control": _LATER})
+
+    async def file(self, id: str) -> Response:
+        """The image as the library sees it, without loss, as PNG."""
+        image = await self._aside(self._pictures.get, id)
+        return Response(await self._aside(as_png, image), media_type="image/png")
+
+    def _truth(self, id: str) -> dict[str, Any]:
+        if not id.startswith("example-"):
+            return {}
+        example = self._pictures.example(id)
+        names = self._shown["class_names"]
+        label = example.label
+        return {
+            "name": example.id,
+            "label": None if label is None else str(label) if names is None else names[label],
+            "boxes": [[float(side) for side in box] for box in example.boxes],
+        }
+
+    # -- explanations -------------------------------------------------------------------------
+
+    async def explain(self, asked: Explain) -> Response:
+        """Begin an explanation, and wait for it as long as was asked."""
+        served = self._model(asked.model or next(iter(self._models)))
+        question = await self._question(asked, served)
+        known = [self._gallery.find(question.id(served.id, name)) for name in question.methods]
+        if None not in known:
+            job = Job(lambda job: show(job, served, [each for each in known if each]))
+            await self._aside(job.run)
+        else:
+            image = await self._aside(self._pictures.get, question.image)
+            job = Job(lambda job: answer(job, served, question, image, self._gallery))
+            served.worker.put(job)
+        self._jobs[job.id] = served, job
+        self._forget()
+        return await self._state(job, asked.wait)
+
+    async def job(self, id: str, wait: float = 0.0) -> Response:
+        """How far an explanation is, and what there is of it; waits for its end."""
+        return await self._state(self._job(id)[1], wait)
+
+    async def cancel(self, id: str) -> Response:
+        """Stop an explanation."""
+        served, job = self._job(id)
+        served.worker.cancel(job)
+        return await self._state(job, 0)
+
+    async def map(
+        self,
+        id: str,
+        kind: str,
+        alpha: float = 0.5,
+        colormap: str = "jet",
+        threshold: float | None = None,
+    ) -> Response:
+        """A map as PNG, NPZ or JSON."""
+        shown = self._gallery.get(id)
+        if kind == "npz":
+            return Response(await self._aside(shown.npz), media_type="application/octet-stream")
+        if kind == "json":
+            return JSONResponse(
+                await self._aside(shown.describe, 0.2 if threshold is None else threshold)
+            )
+        if kind == "png":
+            image = await self._aside(self._pictures.get, shown.image)
+            draw = functools.partial(shown.png, image, alpha, colormap, threshold)
+            return Response(await self._aside(draw), media_type="image/png")
+        raise Refusal(404, "a map comes as .png, .npz or .json")
+
+    # -- shared -------------------------------------------------------------------------------
+
+    async def _aside(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """Call `function` in another thread, so that other requests are served meanwhile."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
+
+    def _model(self, id: str) -> Served:
+        if id not in self._models:
+            raise Refusal(404, "there is no such model")
+        return self._models[id]
+
+    def _job(self, id: str) -> tuple[Served, Job]:
+        if id not in self._jobs:
+            raise Refusal(404, "there is no such explanation any more")
+        return self._jobs[id]
+
+    def _forget(self) -> None:
+        ended = [id for id, (_, job) in self._jobs.items() if job.state in _FINAL]
+        for id in ended[: max(0, len(ended) - self._limits.jobs)]:
+            del self._jobs[id]
+
+    async def _question(self, asked: Explain, served: Served) -> Question:
+        """The body as a question whose every name is known."""
+        if len(asked.methods) > self._limits.methods:
+            raise Refusal(422, f"at most {self._limits.methods} methods stand side by side")
+        methods = tuple(dict.fromkeys(find_method(name).name for name in asked.methods))
+        if asked.layer is not None:
+            await _end(served.ready)
+            if asked.layer not in {layer["layer"] for layer in served.layers}:
+                raise Refusal(422, "the model has no such layer that can be explained")
+        for name, value in asked.options.items():
+            for method in map(find_method, methods):
+                if name in method.options:
+                    break
+            else:
+                raise Refusal(422, "none of the methods has such an option")
+            if isinstance(value, int | float) and not abs(value) <= self._limits.option:
+                raise Refusal(422, f"{name} is at most {self._limits.option} here")
+        return Question(asked.image, methods, asked.layer, asked.target, asked.options)
+
+    async def _state(self, job: Job, wait: float) -> Response:
+        """The job as JSON: 200 where it has ended, 202 where it has not."""
+        await _end(job, min(wait, self._limits.wait_seconds))
+        ended = job.ended.done()
+        done, total = job.progress
+        body = {
+            "id": job.id,
+            "state": job.state,
+            "progress": {"done": done, "total": total},
+            "error": job.error,
+            **job.results,
+        }
+        return JSONResponse(body, 200 if ended else 202)
+
+
+async def _end(job: Job, seconds: float | None = None) -> None:
+    """Wait for the end of `job`, no longer than `seconds`."""
+    if not job.ended.done() and seconds != 0:
+        await asyncio.wait([asyncio.wrap_future(job.ended)], timeout=seconds)
+
+
+def _described(method: Method) -> dict[str, Any]:
+    return {
+        "name": method.name,
+        "title": method.title,
+        "paper": method.paper,
+        "cost": method.cost,
+        "frameworks": list(method.frameworks),
+        "class_blind": method.class_blind,
+        "of_attention": method.of_attention,
+        "several_layers": method.across is not None,
+        "default_score": method.default_score,
+        "options": dict(method.options),
+        "description": method.description,
+    }
+
+
+def refusal_answer(refusal: Refusal) -> JSONResponse:
+    """A refusal as JSON, which is an ASGI application."""
+    headers = {"cache-control": "no-store"}
+    if refusal.retry_after is not None:
+        headers["retry-after"] = str(refusal.retry_after)
+    if refusal.status in (408, 413):
+        headers["connection"] = "close"  # the rest of the body is not read
+    return JSONResponse(_error(type(refusal).__name__, str(refusal)), refusal.status, headers)
+
+
+def _error(kind: str, message: str) -> dict[str, Any]:
+    return {"error": {"type": kind, "message": message}}
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    if isinstance(error, Refusal):
+        return refusal_answer(error)
+    return JSONResponse(_error(type(error).__name__, str(error)), 422)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"][1:])
+    return JSONResponse(_error("BadRequest", f"{place or 'the body'}: {first['msg']}"), 422)
+
+
+async def _unknown(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if isinstance(error.__cause__, Refusal):  # FastAPI wraps what the body's reading raises
+        return refusal_answer(error.__cause__)
+    return JSONResponse(_error("HTTPError", str(error.detail)), error.status_code)
+
+
+def _file(content: bytes, kind: str) -> Callable[[], Awaitable[Response]]:
+    async def file() -> Response:
+        return Response(content, media_type=kind, headers={"cache-control": "no-cache"})
+
+    return file
