@@ -325,3 +325,67 @@ def test_nothing_of_a_graph_is_kept() -> None:
     before = tensors()
     once()
     assert tensors() == before
+
+
+def test_in_autocast_the_values_are_in_full_precision() -> None:
+    model, batch = networks.torch_model(), torch.as_tensor(networks.images(2))
+    expected = explain(model, batch, "hirescam", target=CLASSES, layer="relu2").values
+    with torch.autocast("cpu", torch.bfloat16):
+        maps = explain(model, batch, "hirescam", target=CLASSES, layer="relu2", differentiable=True)
+        loss = maps.values.square().sum()
+    assert maps.values.dtype == torch.float32
+    loss.backward()
+    found = {name for name, p in model.named_parameters() if p.grad is not None and p.grad.any()}
+    assert {"conv1.weight", "conv2.weight", "conv3.weight", "head.weight"} <= found
+    size = float(expected.abs().max())
+    torch.testing.assert_close(maps.values.detach(), expected, atol=0.05 * size, rtol=0)
+
+
+def test_a_classifier_of_photographs() -> None:
+    """Photographs of different sizes; the preprocessing is no part of the graph."""
+    from limelight.models.classifier import Classifier
+    from limelight.models.preprocess import Preprocess
+
+    model = networks.torch_model()
+    classifier = Classifier(
+        model, Preprocess(networks.SIZE, channels_first=True), ("a", "b", "c", "d")
+    )
+    random = np.random.default_rng(0)
+    photographs = [random.integers(0, 255, (h, w, 3), np.uint8) for h, w in ((40, 30), (20, 50))]
+    maps = explain(classifier, photographs, "hirescam", target=["a", "c"], differentiable=True)
+    shown = maps.resized()
+    assert [tuple(each.shape) for each in shown] == [(40, 30), (20, 50)]
+    sum(each.mean() for each in shown).backward()
+    assert model.conv1.weight.grad.abs().max() > 0
+
+
+@pytest.mark.parametrize("layer", ["backbone.relu2", f"backbone.{networks.LAST}"])
+def test_behind_a_model_s_own_no_grad(layer: str) -> None:
+    class Frozen(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.backbone = torch.nn.Sequential(networks.torch_layers())
+            self.head = networks.torch_head()
+
+        def forward(self, images: Any) -> Any:
+            with torch.no_grad():
+                features = self.backbone(images)
+            return self.head(features.mean((2, 3)))
+
+    model, batch = Frozen().eval(), torch.as_tensor(networks.images(2))
+    plain = explain(model, batch, "hirescam", target=CLASSES, layer=layer)
+    found = explain(model, batch, "hirescam", target=CLASSES, layer=layer, differentiable=True)
+    torch.testing.assert_close(found.values.detach(), plain.values)
+    found.values.square().sum().backward()
+    assert model.head.weight.grad.abs().max() > 0 and model.backbone.conv1.weight.grad is None
+
+
+def test_scores_can_stand_in_the_loss_too() -> None:
+    """Of a network without dropout and with fixed statistics they are the forward pass's own."""
+    first, second = networks.torch_model(), networks.torch_model()
+    batch, labels = torch.as_tensor(networks.images(2)), torch.tensor(CLASSES)
+    maps = explain(first, batch, target=CLASSES, layer="relu2", differentiable=True)
+    torch.nn.functional.cross_entropy(maps.scores, labels).backward()
+    torch.nn.functional.cross_entropy(second(batch), labels).backward()
+    for (name, found), expected in zip(first.named_parameters(), second.parameters(), strict=True):
+        torch.testing.assert_close(found.grad, expected.grad, msg=name)

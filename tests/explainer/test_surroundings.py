@@ -159,6 +159,41 @@ def test_8_the_mode_around_changes_nothing(small: Subject, around: str, layer: s
         assert torch.is_inference_mode_enabled() == (around == "inference_mode")
 
 
+@pytest.mark.parametrize("layer", ["relu2", networks.LAST])
+def test_8_in_autocast_only_the_model_runs_in_less_precision(layer: str) -> None:
+    """Before it and behind it, a replay among others, everything is as without."""
+    import torch
+
+    model, images = networks.torch_model(), torch.as_tensor(networks.images(3))
+    names = [n.name for n in methods_of_layers() if layer == networks.LAST or "head" not in n.needs]
+    seen = []
+    handle = model.conv3.register_forward_hook(lambda module, args, output: seen.append(output))
+
+    def both() -> None:
+        expected = explain(model, images, names, target=1, layer=layer)
+        assert all(output.dtype == torch.float32 for output in seen)
+        seen.clear()
+        with torch.autocast("cpu", torch.bfloat16):
+            found = explain(model, images, names, target=1, layer=layer)
+            assert torch.is_autocast_enabled("cpu")
+        assert seen and all(output.dtype == torch.bfloat16 for output in seen)
+        seen.clear()
+        for name, maps in found.items():
+            assert maps.values.dtype == maps.scores.dtype == torch.float32
+            if name != "fem":  # which counts what lies above a threshold
+                size = np.abs(expected[name].numpy()).max()
+                np.testing.assert_allclose(maps.numpy(), expected[name].numpy(), atol=0.1 * size)
+        if layer == networks.LAST:  # G is the same everywhere: equal, unless the formulas round
+            positive = np.maximum(found["hirescam"].numpy(), 0)
+            np.testing.assert_allclose(
+                found["gradcam"].numpy(), positive, atol=1e-5 * positive.max()
+            )
+
+    both()
+    both()  # what was found in the one is not used in the other
+    handle.remove()
+
+
 def gated(framework: str) -> Any:
     """A model whose images are used again behind the layer "conv", in a product."""
     if framework == "torch":

@@ -22,6 +22,7 @@ from limelight.probes.beside import beside
 from limelight.probes.beside import given as beside_images
 from limelight.probes.choosing import choose, resolve
 from limelight.probes.first_norm import watching_first_norm
+from limelight.probes.precision import full_precision
 from limelight.probes.stages import last_of_stages
 from limelight.scores import Score
 from limelight.smoothing import Smooth
@@ -184,7 +185,7 @@ class Explainer:
                 "smooth= runs the model on changed copies of the images, and inputs= belong to the "
                 "images as they are; give one of the two"
             )
-        with beside(inputs, len(given)):
+        with beside(inputs, len(given)), full_precision():
             return self._explain(given, target, score, batch_size, negative)
 
     def _explain(

@@ -21,6 +21,7 @@ from limelight.errors import ImageError, LayerNotFound, MethodError
 from limelight.probes.base import Capture, Head, Request, Trace, refusal
 from limelight.probes.beside import given
 from limelight.probes.outputs import scores_of
+from limelight.probes.precision import as_around
 from limelight.probes.tokens import CHANNELS_FIRST, Layout
 from limelight.probes.torch_attention import ExplicitAttention
 from limelight.probes.torch_blocks import Transformer, transformer
@@ -162,6 +163,10 @@ class TorchProbe:
             return trace(self._modules, self._run, images)
 
     def _run(self, images: Tensor) -> Any:
+        with as_around():
+            return self._called(images)
+
+    def _called(self, images: Tensor) -> Any:
         try:
             others = given()
             if others is None:

@@ -17,6 +17,7 @@ from torch import Tensor
 from limelight.errors import MethodError
 from limelight.probes.base import check_function_result, check_output
 from limelight.probes.patching import one_thread
+from limelight.probes.precision import autocast_of_the_model
 from limelight.probes.replaying import (
     Answering,
     Call,
@@ -252,7 +253,8 @@ class TorchReruns:
                     known = {}
                     _plans[self._owner] = fingerprint, known
                 images = self._images
-                key = self._layer, tuple(images.shape[1:]), images.dtype, images.device
+                form = tuple(images.shape[1:]), images.dtype, images.device
+                key = self._layer, form, autocast_of_the_model()
                 if key not in known:
                     with torch.inference_mode(False), torch.no_grad():
                         known[key] = self._find_plan()
