@@ -19,7 +19,7 @@ from PIL import Image
 from limelight.boxes import iou
 from report.reading import picture, read
 
-METHODS = ("cam", "gradcam", "layercam")
+METHODS = ("cam", "gradcam", "layercam", "affinitycam")
 
 # No connection can be made, and at the end no window can have been opened.
 ALONE = """

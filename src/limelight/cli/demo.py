@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from limelight.models import Classifier
     from limelight.runs import Evaluation
 
-METHODS = ["cam", "gradcam", "layercam"]
+METHODS = ["cam", "gradcam", "layercam", "affinitycam"]
 EPOCHS = 10
 OUT = Path("limelight-demo")
 COLUMNS = ("mean-iou", "gt-known", "pointing-game")
