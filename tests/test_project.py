@@ -1,19 +1,16 @@
-"""What is installed: imports cost nothing, the wheel is whole, the exact versions are exact."""
+"""What is installed: imports cost nothing, the exact versions are exact."""
 
 from __future__ import annotations
 
-import ast
 import re
 import subprocess
 import sys
 import tomllib
-import zipfile
 from pathlib import Path
 
-import pytest
+from optional import required_modules
 
 ROOT = Path(__file__).parents[1]
-SOURCE = ROOT / "src"
 
 HEAVY = {
     *("numpy", "scipy", "PIL", "cmap", "matplotlib", "cv2", "pyarrow", "sklearn", "jinja2"),
@@ -51,33 +48,6 @@ except SystemExit as end:
     assert {name.partition(".")[0] for name in modules_after(code)} & HEAVY == set()
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
-    folder = tmp_path_factory.mktemp("wheel")
-    options = ["--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder)]
-    subprocess.run([sys.executable, "-m", "pip", "wheel", *options, str(ROOT)], check=True)
-    (path,) = folder.iterdir()
-    return zipfile.ZipFile(path)
-
-
-def test_the_wheel_holds_the_package_and_nothing_else(wheel: zipfile.ZipFile) -> None:
-    own = {
-        path.relative_to(SOURCE).as_posix()
-        for path in (SOURCE / "limelight").rglob("*")
-        if path.is_file() and path.suffix != ".pyc"
-    }
-    packed = {name for name in wheel.namelist() if ".dist-info/" not in name}
-    assert packed == own
-    assert "limelight/py.typed" in packed
-
-
-def test_the_wheel_states_licence_and_command(wheel: zipfile.ZipFile) -> None:
-    info = {name.partition(".dist-info/")[2]: name for name in wheel.namelist()}
-    assert {"licenses/LICENSE", "licenses/NOTICE"} <= set(info)
-    assert "License-Expression: Apache-2.0" in wheel.read(info["METADATA"]).decode()
-    assert "limelight = limelight.cli:main" in wheel.read(info["entry_points.txt"]).decode()
-
-
 def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
@@ -111,11 +81,6 @@ def test_everything_that_make_installs_has_its_exact_version() -> None:
 def test_every_extra_that_an_error_names_can_be_installed() -> None:
     """`require(module, extra, purpose)` tells the user to install limelight[extra]."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    named = {}
-    for file in (SOURCE / "limelight").rglob("*.py"):
-        for call in ast.walk(ast.parse(file.read_text("utf-8"))):
-            name = call.func.id if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) else ""  # fmt: skip
-            if name in ("require", "importing") and isinstance(call.args[1], ast.Constant):
-                named[call.args[1].value] = file.name
+    named = {extra: file for _, extra, file in required_modules()}
     assert {"torch", "opencv", "torchvision", "timm"} <= set(named)
     assert {extra: file for extra, file in named.items() if extra not in project["optional-dependencies"]} == {}  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from limelight.errors import ModelLoadError, did_you_mean
+from limelight.errors import ModelLoadError, did_you_mean, require
 from limelight.models import Classifier, Preprocess, sources
 from limelight.models.classifier import Framework
 from limelight.models.conventions import build
@@ -77,6 +77,8 @@ def _small(framework: Framework, size: tuple[int, int]) -> Backbone:
         from limelight.models.keras_backend import import_keras
 
         channels_first = import_keras().config.image_data_format() == "channels_first"
+    else:
+        require("torch", "torch", "classifiers in PyTorch")
     return Backbone(
         SMALL,
         framework,
