@@ -19,6 +19,7 @@ from oracles.libraries import (
     of_grad_cam,
     of_torchcam,
     ours,
+    resnet,
     scaled_as_grad_cam,
     scaled_as_torchcam,
 )
@@ -36,13 +37,7 @@ CLASSES = [3, 300, 700]
 
 @pytest.fixture(scope="module")
 def model() -> Any:
-    """ResNet-18 with random weights, whose maps are large enough for their epsilons."""
-    from torchvision.models import resnet18
-
-    torch.manual_seed(0)
-    network = resnet18().eval()
-    network.fc.weight.data *= 10
-    return network
+    return resnet()
 
 
 @pytest.fixture(scope="module")

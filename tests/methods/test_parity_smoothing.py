@@ -12,7 +12,7 @@ import pytest
 
 import limelight
 from limelight.smoothing import Smooth
-from oracles.libraries import difference, ours, scaled_as_grad_cam
+from oracles.libraries import difference, ours, resnet, scaled_as_grad_cam
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("torchvision")
@@ -24,13 +24,7 @@ SIZE, CLASSES = (96, 96), [3, 300]
 
 @pytest.fixture(scope="module")
 def model() -> Any:
-    """ResNet-18 with random weights, whose maps are large enough for their epsilons."""
-    from torchvision.models import resnet18
-
-    torch.manual_seed(0)
-    network = resnet18().eval()
-    network.fc.weight.data *= 10
-    return network
+    return resnet()
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,17 @@ import numpy as np
 import limelight
 
 
+def resnet() -> Any:
+    """ResNet-18 with random weights, whose gradients are large enough for the libraries' epsilons."""
+    import torch
+    from torchvision.models import resnet18
+
+    torch.manual_seed(0)
+    network = resnet18().eval()
+    network.fc.weight.data *= 10
+    return network
+
+
 def of_grad_cam(
     model: Any, images: Any, name: str, layers: Sequence[Any], classes: Sequence[int]
 ) -> np.ndarray:
