@@ -5,6 +5,7 @@ from __future__ import annotations
 from limelight.localization.foreground import RULES, Rule
 from limelight.localization.location import BOXES, locate
 from limelight.localization.normalization import NORMALIZERS, Normalizer, normalize
+from limelight.localization.recipes import DEFAULT_RECIPE, RECIPES, Recipe, find_recipe
 from limelight.localization.refinement import (
     find_refinement,
     guide_of,
@@ -16,13 +17,17 @@ from limelight.localization.tuning import GOALS, Tuner, tune
 
 __all__ = [
     "BOXES",
+    "DEFAULT_RECIPE",
     "GOALS",
     "NORMALIZERS",
+    "RECIPES",
     "RULES",
     "Normalizer",
+    "Recipe",
     "Rule",
     "Threshold",
     "Tuner",
+    "find_recipe",
     "find_refinement",
     "guide_of",
     "list_refiners",

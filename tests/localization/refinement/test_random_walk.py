@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from limelight.localization.refinement.colour_model import posterior
 from limelight.localization.refinement.random_walk import random_walk
 
 
@@ -24,7 +27,7 @@ def test_against_the_dense_system() -> None:
     rng = np.random.default_rng(8)
     values = rng.random((6, 9)).astype(np.float32)
     image = rng.integers(90, 140, (6, 9, 3)).astype(np.uint8)
-    got = random_walk(values, image, beta=40.0, spread=7.0)
+    got = random_walk(values, image, beta=40.0, spread=7.0, colours=0.0)
     expected = np.linalg.solve(np.eye(54) + 7 * dense(image, 40.0), values.ravel())
     np.testing.assert_allclose(got.ravel(), expected, atol=1e-6)
     assert abs(got.mean() - values.mean()) < 1e-6  # nothing is lost on the way
@@ -35,6 +38,14 @@ def test_nothing_passes_a_hard_edge() -> None:
     image[:, 6:] = 255
     values = np.zeros((8, 12), np.float32)
     values[3:5, 2:4] = 1
-    got = random_walk(values, image, beta=300.0, spread=1e4)
+    got = random_walk(values, image, beta=300.0, spread=1e4, colours=0.0)
     assert got[:, 6:].max() < 1e-6
     np.testing.assert_allclose(got[:, :6], values[:, :6].mean(), rtol=0.05)
+
+
+def test_the_prior_of_place_and_colour_is_what_is_walked(scene: Any) -> None:
+    values = np.random.default_rng(0).random((30, 40)).astype(np.float32)
+    image = scene.image[30:60, 40:80].copy()
+    prior = posterior(values, image, 0.7).astype(np.float32)
+    expected = random_walk(prior, image, colours=0.0)
+    np.testing.assert_allclose(random_walk(values, image, colours=0.7), expected, atol=1e-6)

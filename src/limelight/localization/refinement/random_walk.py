@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from limelight.localization.refinement.colour_model import posterior
 from limelight.localization.refinement.declaration import refiner
 
 if TYPE_CHECKING:
@@ -14,20 +15,27 @@ _SIDE = 96  # pixels along the longer side: the cost grows faster than their num
 
 @refiner("random-walk", title="Random walker with a prior", paper="Grady 2005")
 def random_walk(
-    values: np.ndarray, image: np.ndarray, *, beta: float = 300.0, spread: float = 30.0
+    values: np.ndarray,
+    image: np.ndarray,
+    *,
+    beta: float = 300.0,
+    spread: float = 100.0,
+    colours: float = 1.0,
 ) -> np.ndarray:
-    """x of (1 + spread · L) x = p: the map p, even along like colours, uneven across edges.
+    """x of (1 + spread · L) x = p: a probability p, even along like colours, uneven across edges.
 
-    L is the Laplacian of the graph of 8-neighbours, with weights
-    ``exp(−beta · |I_i − I_j|²) / distance`` of the colours I in 0..1. x minimizes
-    ``|x − p|² + spread · Σ w_ij (x_i − x_j)²``: the prior model of the random walker. On a constant
-    image the map is only smoothed. It is solved on at most 96 pixels along the longer side.
+    p is the probability that a pixel is of the object, by the map and by the densities of the
+    colours that the map lights and of those that it does not: see `colour_model.posterior`. L is
+    the Laplacian of the graph of 8-neighbours, weighted ``exp(−beta · |I_i − I_j|²) / distance`` by
+    their colours I in 0..1. x minimizes ``|x − p|² + spread · Σ w_ij (x_i − x_j)²``, which is the
+    random walker with a prior model. It is solved on at most 96 pixels along the longer side.
 
     Args:
-        values: (h, w) map p.
+        values: (h, w) map.
         image: (h, w, 3) uint8.
         beta: how much less of the map passes a difference of colours.
         spread: how far it passes where there is none, in squared pixels of the smaller grid.
+        colours: the weight of the densities against the map; 0 leaves them out, and p is the map.
 
     Source: Grady, "Multilabel Random Walker Image Segmentation Using Prior Models", CVPR 2005.
     """
@@ -41,6 +49,8 @@ def random_walk(
     grid = max(1, round(values.shape[0] * scale)), max(1, round(values.shape[1] * scale))
     small = np.asarray(Image.fromarray(image).resize(grid[::-1], Image.Resampling.BILINEAR))
     prior = np.asarray(Image.fromarray(values).resize(grid[::-1], Image.Resampling.BILINEAR))
+    if colours:
+        prior = posterior(prior, small, colours)
     system = _system(small.astype(np.float64) / 255, beta, spread)
     solved = splu(system, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}).solve(
         prior.ravel().astype(np.float64)
