@@ -31,10 +31,12 @@ def command(
     preprocess: options.Preprocess = "auto",
     size: options.Size = None,
     classes: options.Classes = None,
-    method: options.Methods = ["gradcam"],  # noqa: B006 (Typer copies it)
+    method: options.EvaluatedMethods = None,
     layer: options.Layers = None,
     target: options.TargetClass = None,
-    score: Annotated[str, typer.Option(help="logit, probability or rest.")] = "logit",
+    score: Annotated[
+        str | None, typer.Option(help="logit, probability or rest; the method's own if absent.")
+    ] = None,
     negative: Annotated[
         bool, typer.Option("--negative", help="Explain what speaks against the class.")
     ] = False,
