@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from limelight.explainer import Explainer as Explainer
     from limelight.explainer import explain as explain
     from limelight.explainer.faithfulness import score_faithfulness as score_faithfulness
+    from limelight.explainer.localizing import localize as localize
     from limelight.explainer.sanity import check_label_randomization as check_label_randomization
     from limelight.explainer.sanity import check_randomization as check_randomization
     from limelight.frames import Frame as Frame
@@ -46,6 +47,7 @@ _PUBLIC = {
     "list_methods": "limelight.methods",
     "list_models": "limelight.models",
     "load": "limelight.models",
+    "localize": "limelight.explainer.localizing",
     "run": "limelight.runs",
     "score_faithfulness": "limelight.explainer.faithfulness",
     "train_classifier": "limelight.training",

@@ -46,13 +46,15 @@ def test_explain(call: Run, weights: Path, photos: Path) -> None:
 
 def test_tune_then_evaluate_and_run(call: Run, weights: Path, photos: Path) -> None:
     pytest.importorskip("pyarrow")
-    tuned = call("tune", photos, "-m", weights, "--refine", REFINE, "--out", "t.json")
+    tuned = call(
+        "tune", photos, "-m", weights, "--methods", "gradcam", "--refine", REFINE, "--out", "t.json"
+    )
     assert tuned.code == 0, tuned.err
     threshold = read_thresholds("t.json")["gradcam"]
     assert threshold.refine == REFINE
     boxes = {}
     for command, how in {
-        "evaluate": ["--threshold-file", "t.json"],
+        "evaluate": ["--methods", "gradcam", "--threshold-file", "t.json"],
         "run": ["--refine", REFINE, "--threshold", threshold.value, "--target", "true"],
     }.items():
         done = call(command, photos, "-m", weights, "--out", command, *how)

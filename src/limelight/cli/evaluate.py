@@ -28,6 +28,7 @@ def command(
     threshold_file: options.ThresholdFile = None,
     normalizer: options.Normalizer = "max",
     refine: options.Refine = None,
+    recipe: options.Recipe = None,
     class_map: options.ClassMap = None,
     maps: Annotated[
         list[Path] | None,
@@ -64,7 +65,10 @@ def command(
 
     if model is None and not maps:
         raise MethodError("give --model, or --maps with a folder of maps made elsewhere")
-    names, method_options = options.parse_methods(methods or ([] if model is None else ["gradcam"]))
+    methods, threshold, refine = options.by_recipe(recipe, methods, threshold, refine)
+    if model is not None and not methods:
+        methods = [options.DEFAULT_METHOD]
+    names, method_options = options.parse_methods(methods or [])
     classifier = None
     if model is not None:
         classifier = options.open_model(model, arch, preprocess, size, classes)

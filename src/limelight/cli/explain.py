@@ -47,6 +47,7 @@ def command(
     threshold: options.Threshold = None,
     threshold_file: options.ThresholdFile = None,
     refine: options.Refine = None,
+    recipe: options.Recipe = None,
     alpha: Annotated[float, typer.Option(help="Of the overlay: 0 image, 1 colours.")] = 0.5,
     colormap: Annotated[str, typer.Option(help="Of the overlay: jet, viridis, gray …")] = "jet",
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for what is written.")] = Path(
@@ -62,7 +63,8 @@ def command(
     """
     from limelight.explainer import Explainer
 
-    names, method_options = options.parse_methods(method, groups=True)
+    method, threshold, refine = options.by_recipe(recipe, method, threshold, refine)
+    names, method_options = options.parse_methods(method or ["gradcam"], groups=True)
     classifier = options.open_model(model, arch, preprocess, size, classes)
     if not as_json:
         typer.echo(f"{model}: {classifier.preprocess.assumed}", err=True)

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from limelight.errors import ModelLoadError
-from limelight.localization import list_refiners
+from limelight.errors import MethodError, ModelLoadError
+from limelight.localization import DEFAULT_RECIPE, RECIPES, find_recipe, list_refiners
 from limelight.specs import parse_spec
 
 if TYPE_CHECKING:
     from limelight import data
     from limelight.models import Classifier
+
+#: What is evaluated and tuned where no method is named.
+DEFAULT_METHOD = RECIPES[DEFAULT_RECIPE].method
 
 _MODEL = typer.Option(
     "--model",
@@ -81,7 +84,7 @@ EvaluatedMethods = Annotated[
         "--method",
         "-x",
         help="Methods separated by commas, or all; options follow a colon: random:seed=3. "
-        "Repeatable.  [default: gradcam]",
+        f"Repeatable.  [default: gradcam; to evaluate and tune {DEFAULT_METHOD}]",
     ),
 ]
 EvaluatedTarget = Annotated[
@@ -103,6 +106,14 @@ Refine = Annotated[
         help="What draws the maps to the edges of their images before they are cut: "
         f"{', '.join(refiner.name for refiner in list_refiners())}; options follow a colon: "
         "grabcut:iterations=3."
+    ),
+]
+Recipe = Annotated[
+    str | None,
+    typer.Option(
+        help="Method, refinement and threshold chosen together, instead of these: "
+        + "; ".join(f"{recipe.name} ({recipe.about})" for recipe in RECIPES.values())
+        + "."
     ),
 ]
 ThresholdFile = Annotated[
@@ -225,6 +236,25 @@ def parse_methods(texts: list[str], groups: bool = False) -> tuple[list[str], di
         method.check_options(said)
         options |= said
     return list(dict.fromkeys(names)), options
+
+
+def by_recipe(
+    recipe: str | None, methods: list[str] | None, threshold: Any, refine: str | None
+) -> tuple[list[str] | None, Any, str | None]:
+    """Methods, threshold and refinement: those that were named, or those of a recipe.
+
+    Raises:
+        MethodError: there is no such recipe, or something was named beside it.
+    """
+    if recipe is None:
+        return methods, threshold, refine
+    chosen = find_recipe(recipe)
+    for option, said in (("method", methods), ("threshold", threshold), ("refine", refine)):
+        if said:
+            raise MethodError(
+                f"--recipe {recipe} already says what --{option} says; give one of the two"
+            )
+    return [chosen.method], chosen.threshold, chosen.refine
 
 
 def parse_target(text: str | None, classifier: Classifier) -> Any:

@@ -32,6 +32,7 @@ def command(
     threshold_file: options.ThresholdFile = None,
     normalizer: options.Normalizer = "max",
     refine: options.Refine = None,
+    recipe: options.Recipe = None,
     class_map: options.ClassMap = None,
     batch_size: options.FoundBatchSize = None,
     engine: options.Engine = "local",
@@ -49,6 +50,7 @@ def command(
     from limelight.cli.progress import counted
     from limelight.runs import Cluster, read_thresholds, run
 
+    methods, threshold, refine = options.by_recipe(recipe, methods, threshold, refine)
     names, method_options = options.parse_methods(methods or ["gradcam"])
     classifier = options.open_model(model, arch, preprocess, size, classes)
     opened = options.open_data(dataset, split, strict, quiet=as_json)

@@ -49,7 +49,7 @@ def command(
     from limelight.cli.progress import counted
     from limelight.runs import tune_methods, write_thresholds
 
-    names, method_options = options.parse_methods(methods or ["gradcam"])
+    names, method_options = options.parse_methods(methods or [options.DEFAULT_METHOD])
     classifier = options.open_model(model, arch, preprocess, size, classes)
     opened = options.open_data(dataset, split, strict, quiet=as_json)
     if split is None and "validation" in opened.splits:
