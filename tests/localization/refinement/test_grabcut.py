@@ -24,7 +24,7 @@ def test_the_mask_is_the_one_that_opencv_cuts(scene: Any) -> None:
     cv2.grabCut(
         scene.image, seeds, None, np.zeros((1, 65)), np.zeros((1, 65)), 2, cv2.GC_INIT_WITH_MASK
     )
-    got = grabcut(level, scene.image, sure=0.8, probable=0.4, never=0.02, iterations=2, weight=1.0)
+    got = grabcut(level, scene.image, sure=0.8, probable=0.4, never=0.02, iterations=2)
     np.testing.assert_array_equal(got, (seeds == 1) | (seeds == 3))
 
 

@@ -62,6 +62,17 @@ def test_a_map_is_scaled_and_its_negative_part_is_nothing(name: str, scene: Any)
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_a_weight_between_what_is_refined_and_the_map(name: str, scene: Any) -> None:
+    whole, third, nothing = (
+        refine([scene.map], [scene.image], f"{name}:weight={w}")[0] for w in (1, 1 / 3, 0)
+    )
+    expected = carried(scene.map, (112, 140))
+    np.testing.assert_allclose(nothing, expected / expected.max(), atol=1e-6)
+    assert whole.max() == pytest.approx(1, abs=1e-6) and whole.min() >= 0
+    np.testing.assert_allclose(third, whole / 3 + 2 * nothing / 3, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_what_cannot_be_refined_is_only_carried(name: str, scene: Any) -> None:
     for values in (np.zeros((7, 7)), np.full((7, 7), 0.3), -1 - scene.map, np.zeros((1, 1))):
         got = refine([values], [scene.image], name)[0]
@@ -113,6 +124,7 @@ def test_half_precision_and_the_smallest_images(name: str, scene: Any) -> None:
         ("grabcut:sure=-1", "sure=-1, expected a number, 0 or more; the default is"),
         ("grabcut:sure", "an option of a refiner is written name=value"),
         ("grabcut:sure=much", "sure='much', expected a number"),
+        ("guided-filter:weight=1.5", "weight=1.5, expected 0 to 1: the map has the rest"),
     ],
 )
 def test_what_is_not_there_gets_one_sentence(kind: str, words: str) -> None:

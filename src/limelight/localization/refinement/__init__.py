@@ -75,7 +75,7 @@ def refine(
             inputs have one size.
 
     Returns:
-        (N, h', w') or (N, K, h', w') float32, at least 0, in the same frames.
+        (N, h', w') or (N, K, h', w') float32, in 0..1, in the same frames.
 
     Raises:
         MethodError: as `find_refinement`.

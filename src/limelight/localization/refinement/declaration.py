@@ -29,7 +29,8 @@ class Refiner:
         title: what it is called in its paper.
         paper: author and year.
         formula: ``formula(map, image, **options)``.
-        options: the formula's keyword arguments with their defaults, all of them numbers.
+        options: the formula's keyword arguments with their defaults, all of them numbers; and
+            "weight", 0 to 1, of what the formula gives against the map itself.
     """
 
     name: str
@@ -64,6 +65,10 @@ class Refiner:
                     f"{self.name}: {name}={value!r}, expected a {'whole ' if whole else ''}number, "
                     f"0 or more; the default is {self.options[name]}"
                 )
+        if options.get("weight", 0) > 1:
+            raise MethodError(
+                f"{self.name}: weight={options['weight']}, expected 0 to 1: the map has the rest"
+            )
         return Refinement(self, dict(options))
 
 
@@ -83,7 +88,7 @@ class Refinement:
         """A raw map (h, w) refined on the grid of `guide` (h', w', 3), uint8: what `guide_of` made.
 
         Returns:
-            (h', w') float32, at least 0. A map that is nowhere positive, is constant or has values
+            (h', w') float32, in 0..1. A map that is nowhere positive, is constant or has values
             that are not finite is only carried there, so that its diagnosis stays what it was.
         """
         import numpy as np
@@ -93,12 +98,20 @@ class Refinement:
         if not shown.min() < shown.max():
             return rows @ values @ columns.T
         carried = rows @ shown @ columns.T
-        refined = self.refiner.formula(carried, guide, **self.options)
-        return np.maximum(refined, 0).astype(np.float32)
+        options = {**self.refiner.options, **self.options}
+        weight = options.pop("weight")
+        refined = normalize(self.refiner.formula(carried, guide, **options), "max")
+        mixed = weight * refined + (1 - weight) * normalize(carried, "max")
+        return mixed.astype(np.float32)
 
 
-def refiner(name: str, *, title: str, paper: str) -> Callable[[Formula], Formula]:
-    """Declare the decorated formula as a refiner; its keyword arguments become options."""
+def refiner(
+    name: str, *, title: str, paper: str, weight: float = 1.0
+) -> Callable[[Formula], Formula]:
+    """Declare the decorated formula as a refiner; its keyword arguments become options.
+
+    `weight`: the default of that option.
+    """
 
     def declare(formula: Formula) -> Formula:
         if name in _registry:
@@ -108,7 +121,7 @@ def refiner(name: str, *, title: str, paper: str) -> Callable[[Formula], Formula
             for p in inspect.signature(formula).parameters.values()
             if p.kind is inspect.Parameter.KEYWORD_ONLY
         }
-        _registry[name] = Refiner(name, title, paper, formula, options)
+        _registry[name] = Refiner(name, title, paper, formula, {**options, "weight": weight})
         return formula
 
     return declare

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-@refiner("grabcut", title="GrabCut", paper="Rother 2004")
+@refiner("grabcut", title="GrabCut", paper="Rother 2004", weight=0.5)
 def grabcut(
     values: np.ndarray,
     image: np.ndarray,
@@ -20,20 +20,18 @@ def grabcut(
     probable: float = 0.3,
     never: float = 0.05,
     iterations: int = 3,
-    weight: float = 0.5,
 ) -> np.ndarray:
-    """The mean of the map and of the object that GrabCut cuts out around it.
+    """1 in the object that GrabCut cuts out around the map, 0 outside.
 
     The map seeds the cut: foreground above `sure`, probable foreground above `probable`,
-    background below `never`, and probable background between. The mask alone would leave a
-    threshold nothing to choose.
+    background below `never`, and probable background between. With a weight of 1 the mask would
+    leave a threshold nothing to choose.
 
     Args:
         values: (h, w) map, in 0..1.
         image: (h, w, 3) uint8.
         sure, probable, never: fractions of the map's maximum.
         iterations: of the cut.
-        weight: of the mask, 0 to 1; the map has the rest.
 
     Raises:
         MissingExtra: OpenCV is not installed.
@@ -55,4 +53,4 @@ def grabcut(
         models = np.zeros((1, 65)), np.zeros((1, 65))
         cv2.grabCut(image, seeds, None, *models, iterations, cv2.GC_INIT_WITH_MASK)
         inside = (seeds == cv2.GC_FGD) | (seeds == cv2.GC_PR_FGD)
-    return weight * inside + (1 - weight) * level
+    return inside.astype(np.float32)
