@@ -21,6 +21,7 @@ def random_walk(
     beta: float = 300.0,
     spread: float = 100.0,
     colours: float = 1.0,
+    level: float = 0.0,
 ) -> np.ndarray:
     """x of (1 + spread · L) x = p: a probability p, even along like colours, uneven across edges.
 
@@ -36,6 +37,7 @@ def random_walk(
         beta: how much less of the map passes a difference of colours.
         spread: how far it passes where there is none, in squared pixels of the smaller grid.
         colours: the weight of the densities against the map; 0 leaves them out, and p is the map.
+        level: the fraction of the map's maximum that is of the object or not alike; 0: its mean.
 
     Source: Grady, "Multilabel Random Walker Image Segmentation Using Prior Models", CVPR 2005.
     """
@@ -50,7 +52,7 @@ def random_walk(
     small = np.asarray(Image.fromarray(image).resize(grid[::-1], Image.Resampling.BILINEAR))
     prior = np.asarray(Image.fromarray(values).resize(grid[::-1], Image.Resampling.BILINEAR))
     if colours:
-        prior = posterior(prior, small, colours)
+        prior = posterior(prior, small, colours, level)
     system = _system(small.astype(np.float64) / 255, beta, spread)
     solved = splu(system, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}).solve(
         prior.ravel().astype(np.float64)
