@@ -389,3 +389,31 @@ def test_scores_can_stand_in_the_loss_too() -> None:
     torch.nn.functional.cross_entropy(second(batch), labels).backward()
     for (name, found), expected in zip(first.named_parameters(), second.parameters(), strict=True):
         torch.testing.assert_close(found.grad, expected.grad, msg=name)
+
+
+@pytest.mark.parametrize("inplace", [False, True])
+@pytest.mark.parametrize("method", ["hirescam", "fullgrad", "shapleycam"])
+def test_of_hard_sigmoid_which_has_no_second_derivative(method: str, inplace: bool) -> None:
+    """As in MobileNetV3; also where the method itself needs one."""
+
+    class Squeezed(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = torch.nn.Conv2d(3, 6, 3)
+            self.gate = torch.nn.Hardsigmoid(inplace)
+            self.head = torch.nn.Linear(6, 4)
+
+        def forward(self, images: Any) -> Any:
+            features = self.conv(images).tanh()
+            return self.head((features * self.gate(1.5 * features.mean((2, 3), True))).mean((2, 3)))
+
+    torch.manual_seed(0)
+    model = Squeezed().eval().double()
+    options: Any = {"target": CLASSES, "layer": "conv"}
+
+    def maps_of(batch: Any) -> Any:
+        return explain(model, batch, method, differentiable=True, **options).values
+
+    check(model, images(), maps_of)
+    plain = explain(model, images(), method, **options).values
+    torch.testing.assert_close(maps_of(images()).detach().float(), plain, rtol=1e-5, atol=1e-6)

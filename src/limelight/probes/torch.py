@@ -23,7 +23,6 @@ from limelight.probes.beside import given
 from limelight.probes.outputs import scores_of
 from limelight.probes.precision import as_around
 from limelight.probes.tokens import CHANNELS_FIRST, Layout
-from limelight.probes.torch_attention import ExplicitAttention
 from limelight.probes.torch_blocks import Transformer, transformer
 from limelight.probes.torch_graph import (
     along_activations,
@@ -35,6 +34,7 @@ from limelight.probes.torch_graph import (
 from limelight.probes.torch_replay import TorchReruns
 from limelight.probes.torch_tail import Tail, evaluating, outside_inference, without_graph
 from limelight.probes.torch_trace import bring, trace
+from limelight.probes.torch_twice import TwiceDifferentiable
 from limelight.probes.torch_values import as_values
 from limelight.scores import Score
 
@@ -204,8 +204,8 @@ class TorchProbe:
                     stack.callback(handle.remove)
                 if tail.attention is not None:
                     stack.enter_context(tail.attention.listening(self._modules))
-                elif request.differentiable:  # fused attention has no second derivative
-                    stack.enter_context(ExplicitAttention(lambda weights: weights))
+                elif request.differentiable:
+                    stack.enter_context(TwiceDifferentiable())
                 output = self._run(outside_inference(images))
                 return output if request.function is not None else scores_of(output)
 

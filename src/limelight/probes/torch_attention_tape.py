@@ -20,6 +20,7 @@ from limelight.errors import MethodError, ModelError
 from limelight.probes.base import Attention, Request, pick
 from limelight.probes.torch_attention import ExplicitAttention
 from limelight.probes.torch_blocks import Transformer
+from limelight.probes.torch_twice import TwiceDifferentiable
 from limelight.probes.torch_values import as_values, wide
 
 
@@ -73,7 +74,8 @@ class AttentionTape:
                     last = number == self._transformer.count
                     hook = self._last if last else self._not_last
                     stack.callback(modules[name].register_forward_hook(hook).remove)
-            stack.enter_context(ExplicitAttention(self._take))
+            listening = TwiceDifferentiable if self._live else ExplicitAttention
+            stack.enter_context(listening(self._take))
             try:
                 yield
             except ModelError as error:

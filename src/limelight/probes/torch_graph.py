@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any, ClassVar
 
 import torch
@@ -17,8 +17,8 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from limelight.probes.base import Request, check_function_result, check_output
-from limelight.probes.torch_attention import ExplicitAttention
 from limelight.probes.torch_tail import without_graph
+from limelight.probes.torch_twice import TwiceDifferentiable
 from limelight.probes.torch_values import wide
 from limelight.scores import Score, values
 
@@ -99,8 +99,7 @@ def along_activations(
 
     found = []
     with torch.enable_grad() if live else without_graph():
-        # Fused attention has no second derivative.
-        with tapped(dict([layer]), tap), ExplicitAttention(lambda weights: weights):
+        with tapped(dict([layer]), tap), TwiceDifferentiable():
             scores = score_of(run(images))
         for score in scores:
             (gradient,) = torch.autograd.grad(score, leaf, create_graph=True)
@@ -188,7 +187,8 @@ def full_gradients(
         inputs = images.clone() if live else images.detach().clone()
         if not inputs.requires_grad:
             inputs.requires_grad_()
-        with tapped({name: modules[name] for name in biases}, tap):
+        twice = TwiceDifferentiable() if live else nullcontext()
+        with tapped({name: modules[name] for name in biases}, tap), twice:
             scores = score_of(run(inputs))
         found = []
         for score in scores:
