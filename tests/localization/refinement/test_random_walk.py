@@ -46,6 +46,8 @@ def test_nothing_passes_a_hard_edge() -> None:
 def test_the_prior_of_place_and_colour_is_what_is_walked(scene: Any) -> None:
     values = np.random.default_rng(0).random((30, 40)).astype(np.float32)
     image = scene.image[30:60, 40:80].copy()
-    prior = posterior(values, image, 0.7).astype(np.float32)
-    expected = random_walk(prior, image, colours=0.0)
-    np.testing.assert_allclose(random_walk(values, image, colours=0.7), expected, atol=1e-6)
+    for level in (0.0, 0.3):
+        prior = posterior(values, image, 0.7, level).astype(np.float32)
+        expected = random_walk(prior, image, colours=0.0)
+        got = random_walk(values, image, colours=0.7, level=level)
+        np.testing.assert_allclose(got, expected, atol=1e-6)

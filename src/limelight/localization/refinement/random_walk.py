@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 _SIDE = 96  # pixels along the longer side: the cost grows faster than their number
 
 
-@refiner("random-walk", title="Random walker with a prior", paper="Grady 2005")
+@refiner("random-walk", title="Random walker with a prior", paper="Grady 2005", weight=0.5)
 def random_walk(
     values: np.ndarray,
     image: np.ndarray,
     *,
     beta: float = 300.0,
-    spread: float = 100.0,
-    colours: float = 1.0,
-    level: float = 0.0,
+    spread: float = 30.0,
+    colours: float = 0.5,
+    level: float = 0.5,
 ) -> np.ndarray:
     """x of (1 + spread · L) x = p: a probability p, even along like colours, uneven across edges.
 
@@ -36,7 +36,7 @@ def random_walk(
         image: (h, w, 3) uint8.
         beta: how much less of the map passes a difference of colours.
         spread: how far it passes where there is none, in squared pixels of the smaller grid.
-        colours: the weight of the densities against the map; 0 leaves them out, and p is the map.
+        colours: the weight of the densities against the map; 0: p is the map alone.
         level: the fraction of the map's maximum that is of the object or not alike; 0: its mean.
 
     Source: Grady, "Multilabel Random Walker Image Segmentation Using Prior Models", CVPR 2005.
