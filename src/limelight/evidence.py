@@ -93,6 +93,7 @@ class Evidence:
         eigen_smooth: whether the sum over channels shall be their first component instead.
         curvature: H A, the derivative of G along A, (N, [K,] C, *spatial).
         guided: the gradient at the input with guided ReLUs, (N, [K,] channels, H, W).
+        input_gradients: ∂y/∂X, (N, [K,] channels, H, W).
         tell: ``tell(name, (N, K))`` keeps a fact beside the map, for the diagnosis.
         full_gradients: X ⊙ ∂y/∂X, then b ⊙ ∂y/∂z of each bias, each (N, [K,] C, …).
     """
@@ -113,12 +114,15 @@ class Evidence:
     eigen_smooth: bool = False
     curvature: Any = None
     guided: Any = None
+    input_gradients: Any = None
     full_gradients: Sequence[Any] | None = None
     tell: Callable[[str, Any], None] | None = None
 
     def of_class(self, k: int) -> Evidence:
         """What speaks of the k-th of K classes."""
-        by_class = ("gradients", "class_weights", "scores", "curvature", "guided")
+        by_class = (
+            "gradients", "class_weights", "scores", "curvature", "guided", "input_gradients"
+        )  # fmt: skip
         found = {name: getattr(self, name) for name in by_class}
         cut: dict[str, Any] = {
             name: None if each is None else each[:, k] for name, each in found.items()

@@ -79,6 +79,8 @@ def make_maps(
         layer = capture.attention.name
     if "full_gradients" in find_method(key[0]).needs:
         layer = "every bias"
+    if "input_gradients" in find_method(key[0]).needs:
+        layer = "the input"
     if index is not None:
         p = probabilities(xp, capture.scores, score.activation)
         probability = xp.sum(one_hot(xp, index, p) * p[:, None, :], axis=-1)

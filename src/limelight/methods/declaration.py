@@ -17,7 +17,7 @@ from limelight.scores import Score
 Formula = Callable[..., Any]
 
 #: What takes a run of its own through the graph of the whole model.
-OF_GRAPH = frozenset({"curvature", "guided", "full_gradients"})
+OF_GRAPH = frozenset({"curvature", "guided", "full_gradients", "input_gradients"})
 
 #: What a method can ask for; the probe collects no more than what is asked. "head?": where there
 #: is one.
@@ -33,7 +33,7 @@ NEEDS = (
 OF_ATTENTION = frozenset({"attention", "attention_gradients", "block_gradients"})
 
 #: What only the probe for PyTorch modules can give.
-_TORCH_ONLY = OF_ATTENTION | OF_GRAPH
+_TORCH_ONLY = OF_ATTENTION | (OF_GRAPH - {"input_gradients"})
 
 #: Why a method that needs this has no derivative; "gradcam …" and one of these is a sentence.
 _NO_DERIVATIVE = {

@@ -246,7 +246,10 @@ class GraphProbe(Probe, Protocol):
     def of_graph(
         self, need: str, images: Any, request: Request, index: Any, layer: str, score: Score
     ) -> Any:
-        """The "curvature", "guided" or "full_gradients" of an `Evidence`, with an axis for K."""
+        """What an `Evidence` calls `need`, one of `limelight.methods.OF_GRAPH`, with an axis for K.
+
+        Keras models give the "input_gradients" only.
+        """
 
 
 def pick(xp: Any, logits: Any, index: Any, request: Request) -> tuple[Any, Any]:

@@ -37,6 +37,7 @@ from limelight.probes.keras_layers import (
 )
 from limelight.probes.keras_patching import one_thread, patched, without_activation
 from limelight.probes.outputs import scores_or_none
+from limelight.scores import Score
 
 # How Keras wraps the message of an error inside a layer.
 _WRAPPED = re.compile(r"Exception encountered when calling .*?\x1b\[1m(.*?)\x1b\[0m", re.DOTALL)
@@ -195,6 +196,21 @@ class KerasProbe:
         raise NotImplementedError
 
     def reruns(self, images: Any, layer: str, request: Request) -> Reruns:
+        raise NotImplementedError
+
+    def of_graph(
+        self, need: str, images: Any, request: Request, index: Any, layer: str, score: Score
+    ) -> Any:
+        """The "input_gradients" of an `Evidence`: no method that needs more runs on Keras."""
+        softened = self._softened(images) if request.function is None else None
+        found = self._input_gradients(images, request, index, score, softened)
+        axes = (0, 1, 4, 2, 3) if self.channels_last else (0, 1, 2, 3, 4)
+        return keras.ops.cast(keras.ops.transpose(found, axes), "float32")
+
+    def _input_gradients(
+        self, images: Any, request: Request, index: Any, score: Score, softened: Any
+    ) -> Any:
+        """(N, K, …), in the layout of the model."""
         raise NotImplementedError
 
     def _run(self, images: Any) -> Any:

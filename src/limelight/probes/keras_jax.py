@@ -24,6 +24,7 @@ from limelight.probes.beside import traced
 from limelight.probes.keras import KerasProbe, PerModel
 from limelight.probes.keras_replay import READS_BEFORE, CompiledReruns, Edits, result
 from limelight.probes.outputs import scores_of
+from limelight.scores import Score, values
 
 _compiled = PerModel()
 
@@ -151,6 +152,35 @@ class JaxProbe(KerasProbe):
             output = scores_of(output)
             check_output(output, len(images))
         return output.astype(jnp.float32), captured
+
+    def _input_gradients(
+        self, images: Any, request: Request, index: Any, score: Score, softened: Any
+    ) -> Any:
+        run = _compiled.get(
+            self,
+            ("input gradients", request.function, request.sign, score),
+            lambda: self._build_input_gradients(request, score, softened),
+        )
+        return run(self._variables(), images, index)
+
+    def _build_input_gradients(self, request: Request, score: Score, softened: Any) -> Any:
+        kind, alive = type(self), weakref.ref(self.model)
+
+        def run(variables: Any, images: Any, index: Any) -> Any:
+            call = functools.partial(kind(alive())._call_model, variables)
+
+            def scores(images: Any) -> Any:
+                output = result(call, images, request, softened, len(images))
+                if index is None:
+                    return request.sign * output[:, None]
+                return values(arrays.namespace(output), output, index, score)
+
+            found, pull = jax.vjp(scores, images)
+            classes = jnp.eye(found.shape[1], dtype=found.dtype)
+            directions = jnp.broadcast_to(classes[:, None], (len(classes), *found.shape))
+            return jax.vmap(lambda each: pull(each)[0], out_axes=1)(directions)
+
+        return jax.jit(run)
 
     # -- runs on edits ------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from limelight.probes.beside import traced
 from limelight.probes.keras import KerasProbe, PerModel
 from limelight.probes.keras_replay import READS_BEFORE, CompiledReruns, Edits, result
 from limelight.probes.outputs import scores_of
+from limelight.scores import Score, values
 
 _compiled = PerModel()
 
@@ -127,6 +128,46 @@ class TensorFlowProbe(KerasProbe):
             name: tf.experimental.numpy.swapaxes(each, 0, 1)
             for name, each in zip(request.layers, pulled, strict=True)
         }
+
+    def _input_gradients(
+        self, images: Any, request: Request, index: Any, score: Score, softened: Any
+    ) -> Any:
+        shape = (None, *images.shape[1:])
+        classes = None if index is None else index.shape[1]
+        run = _compiled.get(
+            self,
+            ("input gradients", request.function, request.sign, score, shape, classes),
+            lambda: self._build_input_gradients(request, score, shape, classes, softened),
+        )
+        return run(images) if index is None else run(images, tf.constant(index, tf.int32))
+
+    def _build_input_gradients(
+        self, request: Request, score: Score, shape: Any, classes: int | None, softened: Any
+    ) -> Any:
+        kind, alive = type(self), weakref.ref(self.model)
+        signature = [tf.TensorSpec(shape, tf.float32)]
+        if classes is not None:
+            signature.append(tf.TensorSpec((None, classes), tf.int32))
+
+        def run(images: Any, *given: Any) -> Any:
+            with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+                tape.watch(images)
+                output = result(kind(alive())._run, images, request, softened, None)
+                if classes is None:
+                    found = [request.sign * output]
+                else:
+                    chosen = values(arrays.keras_ops(), output, given[0], score)
+                    found = [chosen[:, k] for k in range(classes)]
+            return tf.stack(
+                [
+                    tape.gradient(each, images, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+                    for each in found
+                ],
+                axis=1,
+            )
+
+        function = tf.function(run, input_signature=signature, autograph=False)
+        return function.get_concrete_function()
 
     # -- runs on edits ------------------------------------------------------------------------
 

@@ -29,6 +29,7 @@ from limelight.probes.torch_graph import (
     explained,
     full_gradients,
     guided_gradients,
+    input_gradients,
     taken_off,
 )
 from limelight.probes.torch_replay import TorchReruns
@@ -245,6 +246,9 @@ class TorchProbe:
 
         if need == "guided":
             return torch.stack(guided_gradients(run, images, score_of), dim=1).float()
+        if need == "input_gradients":
+            found = input_gradients(run, images, score_of, live)
+            return as_values(torch.stack(found, dim=1), live)
         if need == "full_gradients":
             by_class = full_gradients(run, images, self._modules, score_of, live)
             terms = [torch.stack(each, dim=1) for each in zip(*by_class, strict=True)]

@@ -1,7 +1,7 @@
 """What needs more of PyTorch's graph than the tail's gradient: a run of its own for each.
 
-Three things: how the gradient at a layer changes along the activations, the gradient of the input
-with guided ReLUs, and the gradients at every bias. Each run leaves the model as it was found.
+Four things: how the gradient at a layer changes along the activations, the gradient of the input,
+that with guided ReLUs, and the gradients at every bias. Each run leaves the model as it was found.
 """
 
 from __future__ import annotations
@@ -160,6 +160,18 @@ def guided_gradients(
         with _GuidedMode():
             scores = score_of(run(inputs))
         return [_gradients(score, [inputs], False)[0] for score in scores]
+
+
+def input_gradients(
+    run: Run, images: Tensor, score_of: Callable[[Any], list[Tensor]], live: bool = False
+) -> list[Tensor]:
+    """For each score the gradient at `images`; `live`: in the graph of the model."""
+    with torch.inference_mode(False), torch.enable_grad():
+        inputs = images.clone() if live else images.detach().clone()
+        if not inputs.requires_grad:
+            inputs.requires_grad_()
+        scores = score_of(run(inputs))
+        return [_gradients(score, [inputs], live)[0] for score in scores]
 
 
 def full_gradients(
