@@ -57,6 +57,18 @@ def like(values: np.ndarray, array: Any) -> Any:
     return values
 
 
+def on_host(array: Any) -> bool:
+    """Whether `array` lies in the memory of the host."""
+    package = _package(array)
+    if package == "torch":
+        return bool(array.device.type == "cpu")
+    if package == "tensorflow":
+        return "CPU" in array.device
+    if package in ("jax", "jaxlib"):
+        return all(device.platform == "cpu" for device in array.devices())
+    return True
+
+
 @cache
 def keras_ops() -> Any:
     """`keras.ops` with the array API's spelling of what it names otherwise."""

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from limelight.arrays import on_host, to_numpy
 from limelight.metrics.imputation import impute
 
 
@@ -52,6 +53,18 @@ def test_solves_the_equations(size: tuple[int, int]) -> None:
     found = impute(images, unknown[:, None], tolerance=1e-6)
     for image, mask, mine in zip(images, unknown, found, strict=True):
         np.testing.assert_allclose(mine, solved(image, mask), atol=1e-3)
+
+
+@pytest.mark.keras
+def test_each_backend_gets_its_own_arrays_back() -> None:
+    import keras
+
+    unknown = masks((12, 17))[:, None]
+    images = np.random.default_rng(1).normal(0, 1, (4, 3, 12, 17)).astype(np.float32)
+    given, mask = (keras.ops.convert_to_tensor(each) for each in (images, unknown))
+    found = impute(given, mask, tolerance=1e-6)
+    assert type(found) is type(given) and on_host(found)
+    np.testing.assert_allclose(to_numpy(found), impute(images, unknown, 1e-6), atol=1e-5)
 
 
 @settings(deadline=None, max_examples=15)

@@ -204,6 +204,76 @@ def test_keras_and_torch_are_measured_alike(tmp_path: Path) -> None:
             assert standing.results[key].value == pytest.approx(wanted, abs=2e-3, rel=2e-3)
 
 
+def test_faithfulness_on_some_of_the_images(
+    board: Leaderboard, classifier: Classifier, dataset: Dataset, tmp_path: Path
+) -> None:
+    """Rows of the chosen images are those of the whole benchmark; the others have no such row."""
+    some = [0, 3, 6, 9]
+    found = limelight.bench(
+        classifier, dataset, METHODS, out=tmp_path / "RUN", batch_size=5, faithfulness_images=4
+    )
+    for row, whole in zip(found.evaluation.rows, board.evaluation.rows, strict=True):
+        for name in METHODS if row.error is None else ():
+            scores, expected = row.found[name].scores, whole.found[name].scores
+            assert SECONDS in scores
+            assert {*scores} & {*MEASURED} == (
+                {*expected} & {*MEASURED} if row.index in some else set()
+            )
+            for key in {*scores} - {SECONDS, MEMORY}:
+                np.testing.assert_allclose(scores[key], expected[key], atol=1e-4)
+    located = [i for i in range(IMAGES) if i != examples.BROKEN]
+    for standing in found.standings:
+        assert standing.results["deletion"].images == len({*some} & {*located})
+        assert standing.results[SECONDS].images == len(located)
+        whole_mean = {each.name: each for each in board.standings}[standing.name]
+        assert standing.results["mean-iou"] == whole_mean.results["mean-iou"]
+    with pytest.raises(RunError, match="asked_again"):
+        limelight.bench(
+            classifier, dataset, METHODS, out=tmp_path / "RUN", batch_size=5, faithfulness_images=3
+        )
+    with pytest.raises(MetricError, match="faithfulness_images=0: at least one"):
+        limelight.bench(classifier, dataset, METHODS, out=tmp_path / "other", faithfulness_images=0)
+
+
+def test_sensitivity_of_methods_of_many_passes(
+    classifier: Classifier, dataset: Dataset, tmp_path: Path
+) -> None:
+    """Left out with a notice; measured where it is named."""
+    few = dataset.subset([0, 1])
+    with pytest.warns(UserWarning, match="max-sensitivity is left out for reciprocam: .* 10 times"):
+        found = limelight.bench(
+            classifier, few, ["eigencam", "reciprocam"], out=tmp_path / "spared",
+            faithfulness_images=1,
+        )  # fmt: skip
+    by_name = {each.name: each.results for each in found.standings}
+    assert "max-sensitivity" not in by_name["reciprocam"]
+    assert "deletion" in by_name["reciprocam"] and "max-sensitivity" in by_name["eigencam"]
+    named = limelight.bench(
+        classifier, few, "reciprocam", out=tmp_path / "named", metrics=["max-sensitivity"]
+    )
+    results = {each.name: each.results for each in named.standings}
+    assert "max-sensitivity" in results["reciprocam"]
+
+
+def test_several_benchmarks_together(
+    board: Leaderboard, classifier: Classifier, dataset: Dataset, tmp_path: Path
+) -> None:
+    """One benchmark of all methods, or one of each: the same leaderboard, apart from costs."""
+    parts = [
+        limelight.bench(
+            classifier, dataset, name, out=tmp_path / name, batch_size=5, metrics=["pointing-game"]
+        ).evaluation
+        for name in METHODS
+    ]
+    found = leaderboard(*parts)
+    together = limelight.bench(
+        classifier, dataset, METHODS, out=tmp_path / "all", batch_size=5, metrics=["pointing-game"]
+    )
+    assert found.as_dict() == together.as_dict()
+    assert len(leaderboard(board.evaluation, *parts).standings) == len(METHODS)
+    assert leaderboard(board.evaluation, *parts).as_dict() == board.as_dict()
+
+
 # -- killed ---------------------------------------------------------------------------------------
 
 _SCRIPT = f"""

@@ -34,6 +34,14 @@ def command(
         str | None,
         typer.Option(help="Metrics separated by commas.  [default: all that the data allows]"),
     ] = None,
+    faithfulness_images: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Of how many images, evenly spread, faithfulness and sanity are measured.  "
+            "[default: all]",
+        ),
+    ] = None,
     split: options.Split = None,
     target: options.EvaluatedTarget = "true",
     arch: options.Arch = None,
@@ -76,6 +84,7 @@ def command(
                 out=out,
                 source=dataset,
                 metrics=None if metrics is None else [m.strip() for m in metrics.split(",")],
+                faithfulness_images=faithfulness_images,
                 target=target,
                 thresholds=threshold if threshold_file is None else read_thresholds(threshold_file),
                 layer=layer,
@@ -125,8 +134,9 @@ def _print(board: Leaderboard) -> None:
     console.print(ranks)
     console.print()
     best = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("figure", "", "best", "value", "random"):
-        best.add_column(title, justify="right" if title in ("value", "random") else "left")
+    for title in ("figure", "", "best", "value", "random", "images"):
+        right = title in ("value", "random", "images")
+        best.add_column(title, justify="right" if right else "left")
     floor = next(each for each in board.standings if each.name == "random")
     for column in board.columns:
         known = [each for each in board.standings if column.key in each.results]
@@ -142,5 +152,6 @@ def _print(board: Leaderboard) -> None:
             first.name,
             value,
             "–" if of_random is None else figure(of_random.value),
+            f"{result.images:,}",
         )
     console.print(best)

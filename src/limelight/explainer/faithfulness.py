@@ -114,6 +114,7 @@ def faithfulness_rows(
     maps: Mapping[str, Maps],
     metrics: Sequence[Metric],
     explain: Callable[[str, Any], Maps],
+    spared: Mapping[str, Sequence[str]] | None = None,
 ) -> Rows:
     """The row of each image of a batch, by method and metric.
 
@@ -123,6 +124,7 @@ def faithfulness_rows(
         maps: by method, of the prepared batch.
         metrics: metrics of faithfulness.
         explain: the maps of a method for inputs like these, for the same classes.
+        spared: by metric, the methods that do without it.
     """
     found: Rows = {}
     falls = {  # the same for all methods
@@ -134,6 +136,8 @@ def faithfulness_rows(
         sized = shown(each)
         found[name] = {}
         for metric in metrics:
+            if name in (spared or {}).get(metric.name, ()):
+                continue
             if isinstance(metric, MaxSensitivity):
 
                 def again(images: Any, name: str = name) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from limelight.arrays import like, namespace
+from limelight.arrays import like, namespace, on_host, to_numpy
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,8 +19,9 @@ def impute(images: Any, unknown: Any, tolerance: float = 1e-4, iterations: int =
 
     Direct neighbours weigh 1/6, diagonal ones 1/12; at the border the weights of those that are
     there are scaled to sum to one. That is one linear equation for each unknown pixel, symmetric
-    and positive definite; conjugate gradients solve them for all images at once, on their device,
-    from the solution at half the resolution.
+    and positive definite; conjugate gradients solve them from the solution at half the resolution:
+    on an accelerator for all images at once, on the host one by one in NumPy, for what one image
+    takes stays in the processor's cache, and the steps are too small for JAX and TensorFlow.
 
     Args:
         images: (n, C, H, W); what stands in unknown pixels is not used.
@@ -31,13 +32,18 @@ def impute(images: Any, unknown: Any, tolerance: float = 1e-4, iterations: int =
     Source: Rong et al. 2022, ROAD, section 4.2.
     """
     xp = namespace(images)
-    found = _impute(
-        xp,
-        xp.astype(images, xp.float32),
-        xp.astype(unknown, xp.float32),
-        tolerance,
-        iterations,
-    )
+    if on_host(images):
+        import numpy as np
+
+        given, mask = to_numpy(images).astype(np.float32), to_numpy(unknown).astype(np.float32)
+        solved = np.empty_like(given)
+        for i in range(len(given)):
+            one = slice(i, i + 1)
+            solved[one] = _impute(namespace(given), given[one], mask[one], tolerance, iterations)
+        found = like(solved, images)
+    else:
+        given, mask = xp.astype(images, xp.float32), xp.astype(unknown, xp.float32)
+        found = _impute(xp, given, mask, tolerance, iterations)
     return xp.astype(found, images.dtype)
 
 

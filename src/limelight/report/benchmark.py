@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from limelight.errors import DatasetError, LimelightError
+from limelight.errors import DatasetError, LimelightError, LimelightWarning, MetricError
 from limelight.runs.folder import METRICS, REPORT
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def bench(
     out: str | os.PathLike[str],
     split: str | None = None,
     metrics: Sequence[str] | None = None,
+    faithfulness_images: int | None = None,
     title: str | None = None,
     source: str | Path | None = None,
     **settings: Any,
@@ -45,7 +46,12 @@ def bench(
         out: the folder (needs the extra ``[runs]``).
         split: of the data set.
         metrics: keys of `limelight.runs.metric_rows.scorers`; None: all, and those of
-            localization where there are boxes.
+            localization where there are boxes. Max-sensitivity, for which every map is made ten
+            times again, is then left out for methods of many passes, with a notice; named, it is
+            measured for all.
+        faithfulness_images: of how many images, evenly spread over the data set, faithfulness and
+            sanity are measured, for which the model is asked hundreds of times for each image and
+            method; None: of all. Each figure says of how many images it is.
         title: of the report.
         source: what an opened `dataset` was opened from, so that the folder tells where it is.
         settings: `target`, `thresholds`, `normalizer`, `layer`, `options`, `batch_size` (4, and
@@ -64,16 +70,24 @@ def bench(
     from limelight.runs.folder import RunFolder
     from limelight.runs.leaderboard import leaderboard
 
+    if faithfulness_images is not None and faithfulness_images < 1:
+        raise MetricError(
+            f"faithfulness_images={faithfulness_images}: at least one image was expected; name "
+            "metrics without faithfulness where none is wanted"
+        )
     classifier = model if isinstance(model, Classifier) else load(model)
     opened = open_dataset(dataset, split=split, strict=False)
     chosen = _metrics_for(opened) if metrics is None else checked(metrics)
     asked = [methods] if isinstance(methods, str) else list(methods)
-    names = usable_methods(classifier, _first_image(classifier, opened), asked)
+    image = _first_image(classifier, opened)
+    names = usable_methods(classifier, image, asked, settings.get("options"))
+    spared = _spared(names) if metrics is None else {}
     source = dataset if isinstance(dataset, str | Path) else source
     settings["batch_size"] = settings.get("batch_size") or min(BATCH, max(len(opened), 1))
     found = evaluate_in_folder(
-        classifier, opened, names, out, source=source, metrics=chosen, **settings
-    )
+        classifier, opened, names, out, source=source, metrics=chosen,
+        asked_again=faithfulness_images, spared=spared, **settings,
+    )  # fmt: skip
     board = leaderboard(found)
     kept = {**found.as_dict(rows=False), "leaderboard": board.as_dict()}
     text = json.dumps(kept, ensure_ascii=False, indent=1, allow_nan=False)
@@ -90,7 +104,7 @@ def checked(metrics: Sequence[str]) -> list[str]:
     Raises:
         MetricError: one is not.
     """
-    from limelight.errors import MetricError, did_you_mean
+    from limelight.errors import did_you_mean
     from limelight.runs.metric_rows import scorers
 
     for name in metrics:
@@ -100,6 +114,26 @@ def checked(metrics: Sequence[str]) -> list[str]:
                 f"{', '.join(scorers())}"
             )
     return list(metrics)
+
+
+def _spared(methods: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """By metric, the methods that do without it where nobody names it; told in a warning."""
+    import warnings
+
+    from limelight.methods import find_method
+    from limelight.metrics import MaxSensitivity
+
+    dear = tuple(name for name in methods if find_method(name).cost == "many passes")
+    if not dear:
+        return {}
+    warnings.warn(
+        f"{MaxSensitivity.name} is left out for {', '.join(dear)}: it makes every map "
+        f"{MaxSensitivity().samples} times again, and theirs take many passes each; name it among "
+        "the metrics to have it",
+        LimelightWarning,
+        stacklevel=3,
+    )
+    return {MaxSensitivity.name: dear}
 
 
 def _metrics_for(dataset: Dataset) -> list[str]:

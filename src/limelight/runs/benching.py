@@ -37,9 +37,12 @@ class Measuring:
         model: a classifier.
         settings: of the run.
         metrics: by key, the metrics that ask the model again, and those of its randomization.
+        images: how many there are in the data set.
     """
 
-    def __init__(self, model: Any, settings: Settings, metrics: Mapping[str, Metric]) -> None:
+    def __init__(
+        self, model: Any, settings: Settings, metrics: Mapping[str, Metric], images: int
+    ) -> None:
         from limelight.explainer import Explainer
 
         self._make: Callable[[Any], Explainer] = lambda methods: Explainer(
@@ -51,7 +54,8 @@ class Measuring:
         self._explainers = {name: self._make(name) for name in settings.methods}
         first = next(iter(self._explainers.values()))
         self.classifier, self.probe = first.classifier, first.probe
-        self._metrics = metrics
+        self._metrics, self._spared = metrics, settings.spared
+        self._asked_again = evenly_spread(images, settings.asked_again)
         self._costs: dict[str, tuple[float, float | None]] = {}
         self._warm: set[tuple[int, ...]] = set()
 
@@ -75,8 +79,31 @@ class Measuring:
             found[name] = maps
         return found
 
-    def measure(self, images: np.ndarray, found: Mapping[str, Maps]) -> list[Measured]:
-        """What is measured of each image of a batch whose maps were just made."""
+    def measure(
+        self, images: np.ndarray, found: Mapping[str, Maps], indices: Sequence[int]
+    ) -> list[Measured]:
+        """What is measured of each image of a batch whose maps were just made.
+
+        `indices`: their positions in the data set.
+        """
+        import numpy as np
+
+        measured: list[Measured] = [{name: {} for name in found} for _ in images]
+        for name, (seconds, megabytes) in self._costs.items():
+            for image in measured:
+                image[name][SECONDS] = np.array([seconds])
+                if megabytes is not None:
+                    image[name][MEMORY] = np.array([megabytes])
+        chosen = [i for i, index in enumerate(indices) if index in self._asked_again]
+        if chosen:
+            some = {name: _some(maps, chosen) for name, maps in found.items()}
+            for i, rows in zip(chosen, self._ask_again(images[chosen], some), strict=True):
+                for name, by_metric in rows.items():
+                    measured[i][name] |= by_metric
+        return measured
+
+    def _ask_again(self, images: np.ndarray, found: Mapping[str, Maps]) -> list[Measured]:
+        """The rows of all metrics of images whose maps were just made."""
         import numpy as np
 
         from limelight.arrays import to_numpy
@@ -95,10 +122,12 @@ class Measuring:
             maps: Maps = self._explainers[name](inputs, classes, batch_size=len(images))
             return maps
 
-        rows = faithfulness_rows(explainer, scores, found, list(asking.values()), again)
+        rows = faithfulness_rows(
+            explainer, scores, found, list(asking.values()), again, self._spared
+        )
         for name, by_metric in rows.items():
-            for key, metric in asking.items():
-                for image, row in zip(measured, by_metric[metric.name], strict=True):
+            for key, each in by_metric.items():
+                for image, row in zip(measured, each, strict=True):
                     if row is not None:
                         image[name][key] = row
         sane = {k: m for k, m in self._metrics.items() if isinstance(m, ModelRandomization)}
@@ -118,12 +147,22 @@ class Measuring:
                     for i, image in enumerate(measured):
                         alike = [compare(before[i], each[i]) for each in after]
                         image[name][key] = np.array(alike)
-        for name, (seconds, megabytes) in self._costs.items():
-            for image in measured:
-                image[name][SECONDS] = np.array([seconds])
-                if megabytes is not None:
-                    image[name][MEMORY] = np.array([megabytes])
         return measured
+
+
+def evenly_spread(count: int, some: int | None) -> frozenset[int]:
+    """`some` of `count` positions, evenly spread; None, or more than there are: all."""
+    if some is None or some >= count:
+        return frozenset(range(count))
+    return frozenset(k * count // some for k in range(some))
+
+
+def _some(maps: Maps, chosen: Sequence[int]) -> Maps:
+    from limelight.maps import concatenate
+
+    if len(chosen) == len(maps):
+        return maps
+    return concatenate([maps[i] for i in chosen])
 
 
 def _known(methods: Any, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -135,7 +174,9 @@ def _known(methods: Any, options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name in known}
 
 
-def usable_methods(model: Any, images: Any, methods: Sequence[str]) -> list[str]:
+def usable_methods(
+    model: Any, images: Any, methods: Sequence[str], options: Mapping[str, Any] | None = None
+) -> list[str]:
     """The names of `methods`, "all" among them, that run on this model and these images.
 
     `random`, the floor of every comparison, is always one of them.
@@ -145,7 +186,7 @@ def usable_methods(model: Any, images: Any, methods: Sequence[str]) -> list[str]
     """
     from limelight.explainer import Explainer
 
-    found = Explainer(model, list(methods))(images)
+    found = Explainer(model, list(methods), options=options)(images)
     return list(dict.fromkeys([*found, "random"]))
 
 

@@ -35,6 +35,7 @@ def configuration_of(
     """
     explaining = evaluator.explaining
     index, layer = explaining.labels.index, settings.layer
+    measured = {"asked_again": settings.asked_again, "spared": dict(settings.spared)}
     return {
         "data": describe_data(dataset),
         "model": None if classifier is None else describe_model(classifier),
@@ -47,6 +48,7 @@ def configuration_of(
         "cuts": {name: cut.as_dict() for name, cut in evaluator.cuts.items()},
         "maps": {name: str(folder.resolve()) for name, folder in explaining.folders.items()},
         "metrics": list(evaluator.metrics),
+        **{name: value for name, value in measured.items() if value},
     }
 
 

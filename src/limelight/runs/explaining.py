@@ -174,7 +174,9 @@ class Explaining:
         import numpy as np
 
         stacked = np.stack([np.asarray(arrays[each.index], np.float32) for each in batch])
-        found = self._maps_of(stacked, [each.truth for each in batch])
+        found = self._maps_of(
+            stacked, [each.truth for each in batch], [each.index for each in batch]
+        )
         if not isinstance(found, str):
             yield from self._taken_apart(batch, *found, stacked)
         elif len(batch) == 1:
@@ -186,7 +188,7 @@ class Explaining:
                 yield from self._explain([each], arrays)
 
     def _maps_of(
-        self, images: np.ndarray, truth: Sequence[int | None]
+        self, images: np.ndarray, truth: Sequence[int | None], indices: Sequence[int]
     ) -> tuple[dict[str, Maps], list[Measured]] | str:
         """By method, the maps of a batch, and what was measured; a sentence where there are none.
 
@@ -200,7 +202,7 @@ class Explaining:
             found: dict[str, Maps] = self.explainer(images, target, batch_size=len(images))
             measured: list[Measured] = [{} for _ in images]
             if isinstance(self.explainer, Measuring):
-                measured = self.explainer.measure(images, found)
+                measured = self.explainer.measure(images, found, indices)
         except Exception as error:
             if out_of_memory(error):
                 self._most = max(1, len(images) // 2)

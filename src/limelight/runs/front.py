@@ -155,7 +155,7 @@ def _explaining(
         if scorer.measured and name in settings.metrics
     }
     if classifier is not None and measured:
-        explainer = Measuring(classifier, settings, measured)
+        explainer = Measuring(classifier, settings, measured, len(dataset))
     elif classifier is not None and settings.methods:
         explainer = Explainer(
             classifier, list(settings.methods), settings.layer, options=settings.options

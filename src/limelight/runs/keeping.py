@@ -44,6 +44,8 @@ def evaluate_in_folder(
     class_map: ClassMap | None = None,
     max_box_acc: bool = True,
     metrics: Sequence[str] | None = None,
+    asked_again: int | None = None,
+    spared: Mapping[str, tuple[str, ...]] | None = None,
     engine: str = "local",
     cluster: Cluster | None = None,
     progress: Progress | None = None,
@@ -52,8 +54,8 @@ def evaluate_in_folder(
 
     What was done before counts as done for `progress`. `source` is what the data set was opened
     from, so that `open_run` finds its images. `metrics` are names of `scorers`, in the place of
-    those that `max_box_acc` chooses. `batch_size` None is found by itself; `engine` and
-    `cluster` are those of `limelight.run`.
+    those that `max_box_acc` chooses; `asked_again` and `spared` are those of `Settings`.
+    `batch_size` None is found by itself; `engine` and `cluster` are those of `limelight.run`.
 
     Raises:
         RunError: the folder holds a run of another configuration or other versions (what differs is
@@ -73,6 +75,8 @@ def evaluate_in_folder(
         class_map=class_map,
         metrics=chosen_metrics(max_box_acc) if metrics is None else tuple(metrics),
         batch_size=batch_size,
+        asked_again=asked_again,
+        spared=spared or {},
     )
     folder = run_in_folder(
         classifier, dataset, settings, out,

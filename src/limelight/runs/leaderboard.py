@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from limelight.runs.benching import MEMORY, SECONDS
 from limelight.runs.evaluation import Evaluation
 from limelight.runs.metric_rows import GROUPS, scorers, share_of
-from limelight.runs.table import COLUMNS, RESAMPLES
+from limelight.runs.table import COLUMNS, RESAMPLES, Line
 
 if TYPE_CHECKING:
     from limelight.metrics import Result
@@ -63,7 +63,7 @@ class Leaderboard:
     Attributes:
         columns: the figures, those of a group beside one another.
         standings: the methods, best mean rank first.
-        evaluation: whose rows the figures were made of.
+        evaluation: whose rows the figures were made of; the first of several.
     """
 
     columns: tuple[Column, ...]
@@ -105,13 +105,20 @@ class Leaderboard:
         }
 
 
-def leaderboard(evaluation: Evaluation) -> Leaderboard:
-    """The leaderboard of a benchmark's rows.
+def leaderboard(evaluation: Evaluation, *others: Evaluation) -> Leaderboard:
+    """The leaderboard of a benchmark's rows; of several benchmarks, their methods together.
 
-    A sanity check is best at 0, on whichever side; all others at the end that is good.
+    A sanity check is best at 0, on whichever side; all others at the end that is good. A method
+    that several benchmarks have is taken from the first. Whether they saw the same model and the
+    same images, or how many, is the caller's to say.
     """
-    lines = {line.name: line for line in evaluation.table() if not line.baseline}
-    results = {name: {**line.results, **_costs(evaluation, name)} for name, line in lines.items()}
+    lines: dict[str, Line] = {}
+    results: dict[str, dict[str, Result]] = {}
+    for each in (evaluation, *others):
+        for line in each.table():
+            if not line.baseline and line.name not in lines:
+                lines[line.name] = line
+                results[line.name] = {**line.results, **_costs(each, line.name)}
     columns = tuple(
         column for column in _columns() if any(column.key in found for found in results.values())
     )

@@ -29,6 +29,9 @@ class Settings:
         maps: by name, folders of maps made elsewhere.
         class_map: which class of the model a class of the data set is; see `match_labels`.
         metrics: names of the `scorers` that are wanted beside the boxes.
+        asked_again: of how many images, evenly spread, a benchmark has the metrics for which the
+            model is asked again; None: of all.
+        spared: by metric, the methods that do without it.
         batch_size: how many images pass through the model at a time; None: found by itself.
     """
 
@@ -43,6 +46,8 @@ class Settings:
     class_map: ClassMap | None = None
     metrics: tuple[str, ...] = ()
     batch_size: int | None = None
+    asked_again: int | None = None
+    spared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
