@@ -106,6 +106,8 @@ class Worker:
             Refusal: too many wait already (503).
         """
         with self._changed:
+            if self._closed:
+                raise Refusal(503, "the server is ending", 1)
             if len(self._waiting) >= self._limit:
                 raise Refusal(
                     503, f"{self._limit} explanations are waiting already; try again soon", 1

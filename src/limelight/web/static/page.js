@@ -115,7 +115,7 @@ function show(job) {
   byId("progress-text").textContent =
     job.state === "waiting" ? "waiting for other explanations" : total ? `${done} of ${total} runs of the model` : "running";
   if (!job.maps) return;
-  if (job.classes && state.target === null) state.classes = job.classes;
+  if (job.classes) state.classes = job.classes;
   showClasses(state.classes, state.target, (target) => choose({ target }));
   const errors = Object.entries(job.errors);
   if (errors.length) complain(errors.map(([name, error]) => `${name}: ${error}`).join("\n"));
@@ -236,6 +236,12 @@ async function useModel(id) {
   lists();
 }
 
+// The last part of a path, where no other model has the same.
+function shortName(model) {
+  const last = ({ name }) => name.split("/").filter(Boolean).pop();
+  return models.filter((each) => last(each) === last(model)).length === 1 ? last(model) : model.name;
+}
+
 // -- the page ----------------------------------------------------------------------------------
 
 function listen() {
@@ -283,7 +289,7 @@ async function start() {
   ({ methods } = listed);
   data = examples;
   colors = maps.colormaps;
-  byId("model").replaceChildren(...models.map((model) => element("option", { value: model.id }, model.name)));
+  byId("model").replaceChildren(...models.map((model) => element("option", { value: model.id, title: model.name }, shortName(model))));
   byId("colormap").replaceChildren(...Object.keys(colors).map((name) => element("option", { value: name }, name)));
   byId("cards").replaceChildren(element("p", { className: "empty" }, "Drop or paste an image, or choose an example."));
   showExamples(data.examples, takeExample);

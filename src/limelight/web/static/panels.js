@@ -30,12 +30,12 @@ export class MapOfMethod {
 }
 
 // A picture in original pixels: layers above each other, and boxes above them.
-export function picture(image, layers, label) {
+export function picture(image, layers, label, word = null) {
   const svg = shape("svg", { viewBox: `0 0 ${image.width} ${image.height}`, preserveAspectRatio: "none", role: "img", "aria-label": label });
   const found = shape("rect", { class: "found", visibility: "hidden" });
   const truth = shape("rect", { class: "true", visibility: "hidden" });
   svg.append(found, truth);
-  const made = element("div", { className: "picture" }, ...layers, svg);
+  const made = element("div", { className: "picture" }, ...layers.filter(Boolean), svg, word && element("span", { className: "word", "aria-hidden": "true" }, word));
   made.style.aspectRatio = `${image.width} / ${image.height}`;
   return { element: made, svg, found, truth };
 }
@@ -62,8 +62,8 @@ export class Card {
     this.blended = element("canvas", { "aria-hidden": "true" });
     const what = `${method.title} for ${map.name}`;
     this.pictures = [
-      picture(image, [this.colors], `Map of ${what}`),
-      picture(image, [photograph(image), this.dimmed(image), this.blended], `Overlay of ${what}`),
+      picture(image, [photograph(image), this.dimmed(image), this.blended], `Overlay of ${what}`, "overlay"),
+      picture(image, [this.colors], `Map of ${what}`, "map"),
     ];
     this.boxText = element("dd", { className: "box" });
     this.iouText = element("dd", { className: "iou" });
@@ -75,7 +75,6 @@ export class Card {
       { className: "card map", "aria-label": method.title },
       element("header", {}, element("h3", {}, method.title), element("span", { className: "badge" }, map.layer)),
       element("div", { className: "pictures" }, ...this.pictures.map((each) => each.element)),
-      element("div", { className: "caption", "aria-hidden": "true" }, element("span", {}, "map"), element("span", {}, "overlay")),
       element(
         "div",
         { className: "facts" },
