@@ -106,9 +106,6 @@ def render(results: dict[str, Any]) -> str:
     for name, line in lines:
         if line["interval"][0] <= CENTRE:
             parts.append(f"- `{name}`: {reason(kinds[name], line)}")
-    left = sorted(set(kinds) - set(results["methods"]))
-    if left:
-        parts += ["", f"Not measured yet: {', '.join(f'`{name}`' for name in left)}."]
     return "\n".join(parts) + "\n"
 
 

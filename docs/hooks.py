@@ -17,6 +17,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 sys.path.insert(0, str(Path(__file__).parent))
+import declared
 import reference
 
 ROOT = Path(__file__).parents[1]
@@ -32,7 +33,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """The generated pages, and what pages link to outside of the folder of pages."""
-    for path, text in reference.pages().items():
+    for path, text in {"metrics.md": declared.metrics(), **reference.pages()}.items():
         files.append(File.generated(config, path, content=text))
     for file in files.documentation_pages():
         for path in outside(file.src_path, file.content_string):
@@ -42,14 +43,15 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
-    """Links to files outside of the folder of pages, turned to where they are in the site."""
+    """Links to files outside of this folder turned to where they are, and what is declared."""
     here = posixpath.dirname(page.file.src_path)
 
     def turn(match: re.Match[str]) -> str:
         path = outside_path(page.file.src_path, match[1])
         return posixpath.relpath(path, here or ".") if path else match[1]
 
-    return _LINK.sub(turn, markdown)
+    text = _LINK.sub(turn, markdown)
+    return text.replace(declared.MARK, declared.methods()) if declared.MARK in text else text
 
 
 def outside(page: str, markdown: str) -> set[str]:
