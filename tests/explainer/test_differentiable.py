@@ -49,7 +49,8 @@ def layers(method: Method) -> Any:
 def check(model: Any, batch: Any, maps_of: Callable[[Any], Any]) -> None:
     """The derivative of a scalar of ``maps_of(batch)`` by the input and every parameter.
 
-    It is nowhere at home to be zero: both have to move the maps.
+    Several of them have to move the map. (A network of ReLUs is linear around an image, so that the
+    gradient at the input itself, `saliency`, does not move with the image.)
     """
     given = [batch.clone().requires_grad_(), *model.parameters()]
     values = maps_of(given[0])
@@ -65,8 +66,7 @@ def check(model: Any, batch: Any, maps_of: Callable[[Any], Any]) -> None:
 
     assert torch.autograd.gradcheck(scalar, given, fast_mode=True)
     found = torch.autograd.grad(scalar(*given), given, allow_unused=True)
-    assert found[0].abs().max() > 1e-6
-    assert sum(each.abs().max() > 1e-6 for each in found[1:] if each is not None) >= 2
+    assert sum(each.abs().max() > 1e-6 for each in found if each is not None) >= 3
 
 
 @pytest.mark.parametrize("score", [None, "probability", "rest"])
