@@ -36,6 +36,7 @@ def test_ranked_kept_and_resumed(call: Callable[..., Call], small: Path, tmp_pat
     assert found.code == 0, found.err
     assert found.out.splitlines()[-1] == str(Path("RUN") / "report.html")
     assert "mean rank" in found.out and "randomized (rank)" in found.out
+    assert Path("RUN/leaderboard.png").read_bytes().startswith(b"\x89PNG")
     kept = json.loads(Path("RUN/metrics.json").read_text())["leaderboard"]
     assert {each["name"] for each in kept["standings"]} == {"gradcam", "eigencam", "random"}
     assert "seconds" in {column["key"] for column in kept["columns"]}

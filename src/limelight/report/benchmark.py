@@ -9,8 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from limelight.errors import DatasetError, LimelightError, LimelightWarning, MetricError
-from limelight.runs.folder import METRICS, REPORT
+from limelight.errors import (
+    DatasetError,
+    LimelightError,
+    LimelightWarning,
+    MetricError,
+    MissingExtra,
+)
+from limelight.runs.folder import METRICS, PLOT, REPORT, RunFolder
 
 if TYPE_CHECKING:
     from limelight.data import Dataset
@@ -35,9 +41,10 @@ def bench(
 ) -> Leaderboard:
     """Rank methods on a data set: localization, pointing, faithfulness, sanity, time and memory.
 
-    All of it is kept in a folder like any run, with a report; the same call goes on where it was
-    interrupted. Every method explains by itself and is timed; the method `random`, the floor of
-    every comparison, is always among them.
+    All of it is kept in a folder like any run, with a report and, where matplotlib is installed, a
+    plot, `leaderboard.png`; the same call goes on where it was interrupted. Every method explains
+    by itself and is timed; the method `random`, the floor of every comparison, is always among
+    them.
 
     Args:
         model: a `Classifier`, or what `limelight.load` loads without being told more.
@@ -67,7 +74,6 @@ def bench(
     from limelight.report.page import write
     from limelight.runs import evaluate_in_folder
     from limelight.runs.benching import BATCH, usable_methods
-    from limelight.runs.folder import RunFolder
     from limelight.runs.leaderboard import leaderboard
 
     if faithfulness_images is not None and faithfulness_images < 1:
@@ -95,7 +101,23 @@ def bench(
     page = report_of(found, title or f"Which method to trust: {found.data}")
     page = replace(page, leaderboard=board, summary=f"{page.summary} {_in_words(board)}")
     write(page, Path(out) / REPORT, figures=False)
+    _write_plot(board, RunFolder(out))
     return board
+
+
+def _write_plot(board: Leaderboard, folder: RunFolder) -> None:
+    """The leaderboard as a picture; where matplotlib is not installed, a warning says so."""
+    import warnings
+
+    from limelight.report.leaderboard_figure import leaderboard_figure
+
+    try:
+        figure = leaderboard_figure(board)
+    except MissingExtra as missing:
+        warnings.warn(f"{PLOT} is not written: {missing}", LimelightWarning, stacklevel=3)
+        return
+    with folder.writing(folder.path / PLOT) as stream:
+        figure.savefig(stream, format="png", dpi=110)
 
 
 def checked(metrics: Sequence[str]) -> list[str]:

@@ -9,6 +9,7 @@
       metrics.json            all figures, once every shard is done
       errors.csv              the images that could not be evaluated, and why
       report.html
+      leaderboard.png         of a benchmark
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from typing import IO, Any
 from limelight.errors import RunError
 
 CONFIG, METRICS, ERRORS, REPORT = "config.json", "metrics.json", "errors.csv", "report.html"
+PLOT = "leaderboard.png"
 _DRAFT = ".draft"
 _CARRIERS = ("python", "pyarrow")
 
