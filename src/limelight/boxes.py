@@ -161,6 +161,12 @@ def convert(boxes: Any, source: str, target: str, size: Size | None = None) -> A
 
     Raises:
         BoxError: an unknown format, values that are not boxes, or a size that is missing.
+
+    Example:
+        >>> convert([[2, 1, 8, 5]], "xyxy", "xywh").tolist()
+        [[2, 1, 6, 4]]
+        >>> convert([[2, 1, 8, 5]], "xyxy", "tfds", size=(10, 20)).tolist()
+        [[0.1, 0.1, 0.5, 0.4]]
     """
     before, after = _format(source), _format(target)
     xp, b = _array(boxes, before.shape)
@@ -194,6 +200,10 @@ def iou(a: Any, b: Any, convention: str = "half_open") -> Any:
 
     Returns:
         (n, m) in 0..1; 0 where both boxes are empty or one of them is NaN.
+
+    Example:
+        >>> iou([[0, 0, 4, 4]], [[0, 0, 4, 4], [2, 0, 6, 4], [9, 9, 12, 12]]).round(2).tolist()
+        [[1.0, 0.33, 0.0]]
     """
     xp, a, b = _pair(a, b)
     return _iou(a[..., :, None, :], b[..., None, :, :], convention, xp)
@@ -211,7 +221,12 @@ def iou_each(a: Any, b: Any, convention: str = "half_open") -> Any:
 
 
 def clip(boxes: Any, size: Size) -> Any:
-    """Boxes (…, 4) as x0, y0, x1, y1, cut at the edges of an image of `size` (height, width)."""
+    """Boxes (…, 4) as x0, y0, x1, y1, cut at the edges of an image of `size` (height, width).
+
+    Example:
+        >>> clip([[-3.0, 2.0, 25.0, 30.0]], (20, 20)).tolist()
+        [[0.0, 2.0, 20.0, 20.0]]
+    """
     xp, b = _array(boxes)
     x0, y0, x1, y1 = _columns(b)
     height, width = size

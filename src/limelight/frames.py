@@ -45,6 +45,11 @@ class Frame:
     Build one by following the preprocessing::
 
         Frame.identity((300, 600)).resize((256, 512)).crop(top=16, left=144, size=(224, 224))
+
+    Example:
+        >>> frame = Frame.identity((300, 600)).resize((256, 512)).crop(16, 144, (224, 224))
+        >>> frame.input_size, frame.original_size
+        ((224, 224), (300, 600))
     """
 
     matrix: Matrix

@@ -24,6 +24,11 @@ class Smooth:
         samples: how many noisy copies.
         sigma: the standard deviation of the noise, in the units of the model's input.
         seed: of the noise. Every image meets the same noise, whatever batch it is in.
+
+    Example:
+        >>> import limelight
+        >>> limelight.explain(model, images, smooth=Smooth("noise", samples=2)).values.shape
+        torch.Size([5, 4, 4])
     """
 
     kind: str = "noise"

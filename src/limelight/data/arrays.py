@@ -43,6 +43,14 @@ def from_arrays(
 
     Raises:
         DatasetError: the lengths differ, or boxes are not rows of four numbers.
+
+    Example:
+        >>> import numpy as np
+        >>> pictures = np.zeros((2, 32, 48, 3), np.uint8)
+        >>> boxes = [[4, 4, 20, 20], [0, 0, 9, 9]]
+        >>> dataset = from_arrays(pictures, [0, 1], boxes, class_names=["cat", "dog"])
+        >>> len(dataset), dataset[1].label, dataset[1].boxes.tolist()
+        (2, 1, [[0.0, 0.0, 9.0, 9.0]])
     """
     import numpy as np
 

@@ -96,6 +96,17 @@ def explain(
 
     Raises:
         LimelightError: what does not fit, in one sentence; see `limelight.errors`.
+
+    Example:
+        Of five images, and a model of ten classes:
+
+        >>> import limelight
+        >>> maps = limelight.explain(model, images)
+        >>> maps.values.shape, maps.method
+        (torch.Size([5, 4, 4]), 'gradcam')
+        >>> several = limelight.explain(model, images, ["gradcam", "layercam"], target=[[3, 7]])
+        >>> several["layercam"].values.shape  # two classes of each image
+        torch.Size([5, 2, 4, 4])
     """
     explainer = Explainer(
         model,
@@ -119,6 +130,12 @@ class Explainer:
 
     The choice of the layer and compiled functions are kept between calls. Arguments as for
     `explain`.
+
+    Example:
+        >>> import limelight
+        >>> explainer = limelight.Explainer(model, method="layercam")
+        >>> explainer(images, target=3).target.tolist()
+        [3, 3, 3, 3, 3]
     """
 
     def __init__(

@@ -47,6 +47,15 @@ def locate(
         BoxError: the map is not (H, W), or not finite.
         MethodError: an unknown rule or `which`, or a threshold that does not fit the rule.
         MissingExtra: `rotated` without OpenCV.
+
+    Example:
+        >>> import numpy as np
+        >>> map = np.zeros((6, 8))
+        >>> map[2:4, 3:7] = 1
+        >>> locate(map).tolist()
+        [3.0, 2.0, 7.0, 4.0]
+        >>> locate(map, which="all").tolist()
+        [[3.0, 2.0, 7.0, 4.0, 1.0]]
     """
     import numpy as np
 

@@ -63,6 +63,12 @@ def normalize(values: Any, how: str = "max", xp: Any = None) -> Any:
 
     Raises:
         MethodError: there is no such normalizer, or the maps have no height and width.
+
+    Example:
+        >>> normalize([[[-1.0, 0.0], [1.0, 4.0]]]).tolist()
+        [[[0.0, 0.0], [0.25, 1.0]]]
+        >>> normalize([[[-1.0, 0.0], [1.0, 4.0]]], "minmax").tolist()
+        [[[0.0, 0.2], [0.4, 1.0]]]
     """
     if how not in NORMALIZERS:
         hint = did_you_mean(str(how), NORMALIZERS) or f"; there are {', '.join(NORMALIZERS)}"

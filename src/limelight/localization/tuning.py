@@ -146,7 +146,16 @@ def tune(
     goal: str = "accuracy",
     data: str = "",
 ) -> Threshold:
-    """The best threshold for maps with known boxes; the arguments are those of `Tuner`."""
+    """The best threshold for maps with known boxes; the arguments are those of `Tuner`.
+
+    Example:
+        >>> import numpy as np
+        >>> maps = np.zeros((2, 8, 8))
+        >>> maps[:, 2:6, 2:6] = 0.4  # around the object
+        >>> maps[:, 3:5, 3:5] = 1.0  # its brightest part
+        >>> tune(maps, [[[2, 2, 6, 6]]] * 2, thresholds=[0.2, 0.5]).value
+        0.2
+    """
     tuner = Tuner(normalizers, rule, thresholds, goal)
     tuner.update(maps, boxes, frames)
     return tuner.result(data)

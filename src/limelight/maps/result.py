@@ -45,6 +45,14 @@ class Maps:
         score: what was explained: "logit", "probability" or "rest".
         facts: what the run has shown beside the maps, for the diagnosis; by name, arrays with one
             entry, first, for each image.
+
+    Example:
+        >>> import limelight
+        >>> maps = limelight.explain(model, images)
+        >>> maps.resized().shape, maps.boxes().shape
+        (torch.Size([5, 32, 32]), (5, 4))
+        >>> maps[0].normalized().max().item()
+        1.0
     """
 
     values: Any

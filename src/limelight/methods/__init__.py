@@ -30,7 +30,12 @@ def _load_all() -> dict[str, Method]:
 
 
 def list_methods() -> list[Method]:
-    """Every method, with its title, paper, needs, cost and options, in order of name."""
+    """Every method, with its title, paper, needs, cost and options, in order of name.
+
+    Example:
+        >>> [method.name for method in list_methods() if method.class_blind]
+        [..., 'eigencam', ...]
+    """
     return [method for _, method in sorted(_load_all().items())]
 
 
@@ -39,6 +44,14 @@ def find_method(name: str) -> Method:
 
     Raises:
         MethodError: there is none of that name; the sentence names the closest ones.
+
+    Example:
+        >>> find_method("gradcam").paper
+        'Selvaraju et al. 2017'
+        >>> find_method("gradcamm")
+        Traceback (most recent call last):
+            ...
+        limelight.errors.MethodError: there is no method 'gradcamm'; did you mean 'gradcam' or ...
     """
     registry = _load_all()
     if name not in registry:

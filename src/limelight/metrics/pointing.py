@@ -25,6 +25,15 @@ class PointingGame(BoxMetric):
         tolerance: in pixels of the map; published with 15 at the original image's size.
 
     Source: Zhang et al. 2016, Top-down Neural Attention by Excitation Backprop.
+
+    Example:
+        >>> import numpy as np
+        >>> maps = np.zeros((2, 64, 64))
+        >>> maps[0, 20, 20] = maps[1, 60, 60] = 1
+        >>> game = PointingGame(tolerance=5)
+        >>> game.update(maps, [[[10, 10, 30, 30]]] * 2)
+        >>> game.compute().value
+        0.5
     """
 
     name = "pointing-game"

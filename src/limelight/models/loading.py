@@ -62,6 +62,13 @@ def load(
         ModelLoadError: the file is missing, damaged, does not fit the architecture, would need
             code in it to be run, cannot be fetched, or preprocessing is not known.
         MissingExtra: the framework, or what the source needs, is not installed.
+
+    Example:
+        >>> import limelight
+        >>> names = list("abcdefghij")
+        >>> classifier = limelight.load(model, size=32, preprocess="0-1", classes=names)
+        >>> limelight.explain(classifier, photograph).overlay(photograph).shape
+        (1, 48, 64, 3)
     """
     said: dict[str, Any] = {
         "arch": arch,
