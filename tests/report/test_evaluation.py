@@ -13,6 +13,7 @@ from limelight.errors import RunError
 from limelight.localization import normalize
 from limelight.models import Classifier
 from limelight.report import Item, evaluate, report_of
+from limelight.report.kept import report_of_run
 from limelight.runs import Evaluation, evaluate_methods, open_run
 from runs import examples
 
@@ -73,7 +74,8 @@ def test_an_item_is_the_image_with_its_maps(evaluation: Evaluation, dataset: Dat
     items: dict[str, Item] = {item.id: item for item in report.items}
     for row in evaluation.ranked():
         item, example = items[row.id], dataset[row.index]
-        np.testing.assert_array_equal(item.image, np.asarray(example.read()))
+        pixels = item.pixels()
+        np.testing.assert_array_equal(pixels, np.asarray(example.read()))
         np.testing.assert_array_equal(item.true_boxes, example.boxes)
         assert item.label == examples.NAMES[row.label or 0]
         assert item.predicted == examples.NAMES[row.predicted or 0]
@@ -82,8 +84,9 @@ def test_an_item_is_the_image_with_its_maps(evaluation: Evaluation, dataset: Dat
         for method in METHODS:
             kept = evaluation.map(row, method)
             assert kept is not None
-            shown = item.maps[method]
-            assert shown.shape == item.image.shape[:2]
+            np.testing.assert_array_equal(item.maps[method], np.clip(normalize(kept[0]), 0, 1))
+            shown = item.whole_map(method)
+            assert shown.shape == pixels.shape[:2]
             if kept[0].max() > 0:  # the maximum lies in the cell where the small map has it
                 y, x = np.unravel_index(shown.argmax(), shown.shape)
                 cell = np.array([y + 0.5, x + 0.5]) / shown.shape * kept[0].shape
@@ -99,7 +102,7 @@ def test_what_was_cut_away_is_not_seen(dataset: Dataset) -> None:
     cropped = replace(classifier, preprocess=crop)
     evaluation = evaluate_methods(cropped, dataset[:3], ["cam"], max_box_acc=False)
     for item in report_of(evaluation, "").items:
-        height, width = item.image.shape[:2]
+        height, width = item.pixels().shape[:2]
         x0, y0, x1, y1 = item.seen
         side = min(height, width) * 13 / 16
         assert (x1 - x0, y1 - y0) == pytest.approx((side, side), abs=1.5)
@@ -128,6 +131,27 @@ def test_evaluate_writes_a_folder_with_its_report(
     for line in found.table():
         assert f"{line.results['mean-iou'].value:.3f}" in page
     again = open_run(tmp_path / "RUN", dataset)
+    kept = report_of_run(tmp_path / "RUN", dataset)
+    assert [item.id for item in kept.items] == [row.id for row in found.ranked()]
+    assert kept.table == report_of(found, "").table
+    with pytest.raises(RunError, match="does not tell where its images are"):
+        report_of_run(tmp_path / "RUN")
     assert again.as_dict()["rows"] == found.as_dict()["rows"]
     in_memory = evaluate(classifier, dataset, "cam", max_box_acc=False)
     assert in_memory.methods == ("cam",)
+
+
+def test_accuracy_over_thresholds_is_counted_from_the_rows(
+    classifier: Classifier, dataset: Dataset
+) -> None:
+    found = evaluate_methods(classifier, dataset, METHODS)
+    curves = {curve.title: curve for curve in report_of(found, "").curves}
+    assert list(curves) == ["MaxBoxAcc over thresholds", "MaxBoxAccV2 over thresholds"]
+    lines = {line.name: line for line in found.table()}
+    for name, points in curves["MaxBoxAcc over thresholds"].lines.items():
+        assert [x for x, _ in points] == pytest.approx(np.arange(0, 1, 0.02))
+        best = lines[name].results["maxboxacc-v1"]
+        at = best.details["threshold@0.5"]
+        assert max(y for _, y in points) <= best.value + 1e-9
+        on_the_curve = [y for x, y in points if abs(x - at) < 1e-9]
+        assert on_the_curve == pytest.approx([best.value] * len(on_the_curve))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import itertools
+import json
 import math
 import re
 from pathlib import Path
@@ -13,7 +16,8 @@ import pytest
 
 from limelight import draw
 from limelight.errors import RunError
-from limelight.report import Report, write
+from limelight.frames import Frame
+from limelight.report import Curves, Report, write
 from limelight.report.pictures import resized
 from report.examples import METHODS, make_item, make_report
 from report.reading import Node, picture, read
@@ -32,6 +36,13 @@ def cases(page: Node) -> list[Node]:
 def names(nodes: list[Node]) -> list[str]:
     """The ids of items in the order they are shown."""
     return [node.all("span", "id")[0].text for node in nodes]
+
+
+def data_of(page: Node) -> Any:
+    """What the script is given."""
+    text = page.all("script")[0].children[0]
+    assert isinstance(text, str) and not re.search("[<>&]", text)
+    return json.loads(text)
 
 
 def section(page: Node, name: str) -> Node:
@@ -60,20 +71,23 @@ def test_the_headline_and_the_table_have_the_numbers(tmp_path: Path) -> None:
 def test_few_items_are_each_shown_once_best_first(tmp_path: Path, count: int) -> None:
     page = page_of(make_report(count), tmp_path)
     assert names(cases(page)) == [f"image-{n}.png" for n in range(count)]
-    assert not page.all("details")
+    assert [item["id"] for item in data_of(page)["items"]] == [
+        f"image-{n}.png" for n in range(count)
+    ]
 
 
-def test_many_items_are_shown_best_worst_and_folded(tmp_path: Path) -> None:
+def test_of_many_items_the_best_and_the_worst_are_on_paper_and_all_in_the_data(
+    tmp_path: Path,
+) -> None:
     page = page_of(make_report(40), tmp_path, best=4)
     assert names(cases(section(page, "best"))) == [f"image-{n}.png" for n in range(4)]
     assert names(cases(section(page, "worst"))) == [f"image-{n}.png" for n in (39, 38, 37, 36)]
-    others = section(page, "others").all("details")[0]
-    assert names(cases(others)) == [f"image-{n}.png" for n in range(4, 36)]
-    assert others.all("summary")[0].text == "32 images"
-    assert len(cases(page)) == 40
+    assert len(cases(page)) == 8
+    assert page.all("p", "note")[-1].text.startswith("32 more images are shown on the page")
+    assert [item["id"] for item in data_of(page)["items"]] == [f"image-{n}.png" for n in range(40)]
     links = [node.attributes["href"][1:] for node in page.all("a")]
     ids = [node.attributes["id"] for node in page if "id" in node.attributes]
-    assert set(links) <= set(ids) and {"best", "worst", "others"} <= set(links)
+    assert set(links) <= set(ids) and {"scores", "distribution", "cases"} <= set(links)
     assert len(set(ids)) == len(ids)
 
 
@@ -141,7 +155,7 @@ def test_a_map_without_a_box_says_so(tmp_path: Path) -> None:
 
 def test_wrong_predictions_name_both_classes(tmp_path: Path) -> None:
     (case,) = cases(page_of(make_report(0, items=[make_item(3)]), tmp_path))
-    assert case.all("h3")[0].text == "square"
+    assert case.all("h4")[0].text == "square"
     assert case.all("span", "wrong")[0].text == "✗ taken for circle"
     assert case.all("span", "iou")[0].text == "cam: IoU 0.89"
 
@@ -170,10 +184,13 @@ def test_names_are_text_whatever_they_hold(tmp_path: Path) -> None:
         ),
         tmp_path,
     )
-    assert not page.all("script")
+    _, script = page.all("script")
+    assert "alert" not in script.text
+    (item,) = data_of(page)["items"]
+    assert item["id"] == item["label"] == item["predicted"] == item["panels"][0]["name"] == HOSTILE
     assert page.all("h1")[0].text == page.all("title")[0].text == HOSTILE
     (case,) = cases(page)
-    assert case.all("h3")[0].text == HOSTILE
+    assert case.all("h4")[0].text == HOSTILE
     assert names([case]) == [HOSTILE]
     assert (
         case.all("svg", "map")[0].attributes["aria-label"]
@@ -183,21 +200,75 @@ def test_names_are_text_whatever_they_hold(tmp_path: Path) -> None:
     assert len(page.all("style")) == 1
 
 
-def test_nothing_comes_from_elsewhere_and_nothing_runs(tmp_path: Path) -> None:
+def test_nothing_comes_from_elsewhere_and_only_our_script_runs(tmp_path: Path) -> None:
     path = write(make_report(14), tmp_path / "report.html", figures=False)
     text = path.read_text(encoding="utf-8")
-    assert not re.search(
-        r"https?:|//[a-z]|@import|url\(", re.sub(r"base64,[\w+/=]+", "", text), re.I
-    )
     page = read(path)
+    data, script = page.all("script")
+    markup = re.sub(r"<script.*?</script>|base64,[\w+/=]+", "", text, flags=re.DOTALL)
+    assert not re.search(r"https?:|//[a-z]|@import|url\(", markup, re.I)
+    running = script.children[0]
+    assert isinstance(running, str)
+    addresses = re.findall(r"\w+://[^\s\"']+", running)
+    assert set(addresses) == {"http://www.w3.org/2000/svg"}  # a name, which nobody asks for
+    assert not re.search(r"fetch|XMLHttpRequest|import\(|innerHTML|eval|document\.write", running)
+    assert data.attributes["type"] == "application/json"
     for node in page:
-        assert node.tag not in ("script", "iframe", "object", "embed", "form", "base")
+        assert node.tag not in ("iframe", "object", "embed", "form", "base")
         for name, value in node.attributes.items():
             assert not name.startswith("on")
             if name in ("href", "src"):
                 assert value.startswith(("#", "data:")), value
     policy = [n.attributes["content"] for n in page.all("meta") if "http-equiv" in n.attributes]
-    assert policy == ["default-src 'none'; img-src data:; style-src 'unsafe-inline'"]
+    digest = base64.b64encode(hashlib.sha256(running.encode()).digest()).decode()
+    assert policy == [
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{digest}'"
+    ]
+
+
+def test_maps_travel_as_two_bytes_a_cell(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).random((5, 7))
+    frame = Frame.identity((48, 72)).resize((20, 30)).crop(2, 3, (14, 14))
+    item = make_item(1, maps={"cam": values}, frames={"cam": frame}, boxes={}, iou={})
+    (kept,) = data_of(page_of(make_report(0, items=[item]), tmp_path))["items"]
+    (panel,) = kept["panels"]
+    assert (panel["grid"], panel["box"], panel["iou"]) == ([5, 7], None, None)
+    cells = np.frombuffer(base64.b64decode(panel["cells"]), "<u2").reshape(5, 7)
+    np.testing.assert_allclose(cells / 65535, values, atol=0.5 / 65535)
+    assert Frame(**{k: _tuples(v) for k, v in panel["frame"].items()}) == frame
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def test_fine_maps_are_averaged(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).random((128, 256))
+    item = make_item(1, maps={"cam": values})
+    (kept,) = data_of(page_of(make_report(0, items=[item]), tmp_path))["items"]
+    cells = np.frombuffer(base64.b64decode(kept["panels"][0]["cells"]), "<u2").reshape(64, 64)
+    mean = values.reshape(64, 2, 64, 4).mean((1, 3))
+    np.testing.assert_allclose(cells / 65535, mean, atol=1e-4)
+
+
+def test_curves_are_drawn_to_scale_and_told_in_words(tmp_path: Path) -> None:
+    lines = {"cam": [(0, 0.1), (0.5, 0.4), (1, 0.0)], "<b>": [(0, 0.0), (1, 0.5)]}
+    curves = Curves("Deletion", "share of the pixels", "score", lines, lower=True)
+    (chart,) = section(page_of(make_report(1, curves=[curves]), tmp_path), "curves").all("figure")
+    assert chart.all("figcaption")[0].text == "Deletion (low is good)"
+    points = [
+        [tuple(map(float, point.split(","))) for point in line.attributes["points"].split()]
+        for line in chart.all("polyline")
+    ]
+    top = min(y for _, y in points[1])
+    bottom = max(y for _, y in points[1])
+    assert points[0][0][0] == points[1][0][0] and points[0][2][0] == points[1][1][0]
+    assert points[0][1][1] == pytest.approx(bottom + 0.8 * (top - bottom), abs=0.02)
+    assert points[0][2][1] == pytest.approx(bottom)
+    assert [line.text for line in chart.all("li")] == ["cam", "<b>"]
+    words = chart.all("svg")[0].attributes["aria-label"]
+    assert "cam highest 0.40 at 0.50, ends at 0.00" in words
 
 
 def test_every_picture_has_words(tmp_path: Path) -> None:
@@ -234,7 +305,7 @@ def test_a_report_of_two_hundred_photographs_stays_small(tmp_path: Path) -> None
     items = [make_item(n, image=image, true_boxes=[[0, 0, 9, 9]]) for n in range(200)]
     path = write(make_report(0, items=items), tmp_path / "report.html", figures=False)
     assert path.stat().st_size < 30_000_000 / 5
-    assert len(cases(read(path))) == 200
+    assert len(data_of(read(path))["items"]) == 200
 
 
 def test_an_item_that_cannot_be_drawn_is_named_and_the_old_page_stays(tmp_path: Path) -> None:

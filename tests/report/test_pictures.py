@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from limelight import draw
+from limelight.draw.browser import image_uri
 from limelight.frames import Frame
-from limelight.report.pictures import LONGEST_IMAGE, LONGEST_MAP, image_uri, map_uri, resized
+from limelight.report.pictures import LONGEST_IMAGE, LONGEST_MAP, map_uri, resized
 from report.reading import Node, picture
 
 
@@ -17,14 +18,14 @@ def decoded(uri: str) -> np.ndarray:
 
 def test_a_small_image_is_kept_exactly() -> None:
     image = np.random.default_rng(0).integers(0, 256, (28, 40, 3), np.uint8)
-    np.testing.assert_array_equal(decoded(image_uri(image)), image)
+    np.testing.assert_array_equal(decoded(image_uri(image, LONGEST_IMAGE)), image)
 
 
 def test_a_photograph_is_reduced_and_stays_itself() -> None:
     image = np.zeros((900, 1200, 3), np.uint8)
     image[:, :400] = (200, 40, 40)
     image[450:, 400:] = (30, 60, 220)
-    uri = image_uri(image)
+    uri = image_uri(image, LONGEST_IMAGE)
     got = decoded(uri)
     assert got.shape == (LONGEST_IMAGE * 900 // 1200, LONGEST_IMAGE, 3)
     assert len(uri) < 12_000

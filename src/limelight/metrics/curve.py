@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from limelight.boxes import CONVENTIONS
@@ -61,6 +62,21 @@ class HitCurve(BoxMetric):
 
     _proposer: Proposer
     _deltas: tuple[float, ...]
+
+    def curve(self, rows: Sequence[np.ndarray], delta: float) -> list[tuple[float, float]]:
+        """The share of images whose IoU reaches `delta` at each threshold, as (threshold, share).
+
+        Args:
+            rows: of the images, as `row` gives them; without any the curve is empty.
+            delta: one of those that the metric is about; of any other the curve is empty.
+        """
+        import numpy as np
+
+        if not len(rows) or delta not in self._deltas:
+            return []
+        hits = self._unpack(np.stack(rows)).reshape(len(rows), len(self._deltas), -1)
+        shares = hits[:, self._deltas.index(delta)].mean(0, dtype=float)
+        return list(zip(self._proposer.thresholds.tolist(), shares.tolist(), strict=True))
 
     def _row(self, values: np.ndarray, truth: np.ndarray) -> np.ndarray:
         import numpy as np

@@ -99,7 +99,7 @@ def bench(
     text = json.dumps(kept, ensure_ascii=False, indent=1, allow_nan=False)
     RunFolder(out).write_text(METRICS, text + "\n")
     page = report_of(found, title or f"Which method to trust: {found.data}")
-    page = replace(page, leaderboard=board, summary=f"{page.summary} {_in_words(board)}")
+    page = replace(page, leaderboard=board, summary=f"{page.summary} {in_words(board)}")
     write(page, Path(out) / REPORT, figures=False)
     _write_plot(board, RunFolder(out))
     return board
@@ -181,7 +181,8 @@ def _first_image(classifier: Classifier, dataset: Dataset) -> Any:
     raise DatasetError(f"no image of {dataset.name} can be read: {reason}")
 
 
-def _in_words(board: Leaderboard) -> str:
+def in_words(board: Leaderboard) -> str:
+    """Which method has the best mean rank, in a sentence."""
     first = board.standings[0]
     return (
         f"Over {', '.join(group for group in board.groups if group != 'cost')}, {first.name} has "

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from limelight.draw.browser import SMALL, image_uri
 from limelight.draw.outlines import as_box_rows
-from limelight.draw.pictures import as_rgb
 from limelight.errors import BoxError
 from limelight.report import pictures
 from limelight.report.contents import Item
@@ -52,21 +52,21 @@ def make_case(item: Item, number: int, lead: str | None, colormap: str) -> Case:
         ImageError, BoxError: its image, maps or boxes are not what `Item` says; the message names
             the item.
     """
-    pixels = as_rgb(item.image)
+    pixels = item.pixels()
     high, wide = pixels.shape[:2]
     seen = None
     if item.seen is not None:
         x0, y0, x1, y1 = (round(float(value)) for value in item.seen)
         seen = (max(x0, 0), max(y0, 0), min(x1, wide), min(y1, high))
-    true_boxes = _upright(item.true_boxes, item.id)
-    found = {method: _upright(box, item.id) for method, box in item.boxes.items()}
+    true_boxes = upright(item.true_boxes, item.id)
+    found = {method: upright(box, item.id) for method, box in item.boxes.items()}
     panels = []
-    for method, values in item.maps.items():
+    for method in item.maps:
         box = next(iter(found.get(method, [])), None)
         panels.append(
             Panel(
                 method,
-                pictures.map_uri(values, (high, wide), colormap, seen),
+                pictures.map_uri(item.whole_map(method), (high, wide), colormap, seen),
                 box,
                 item.overlap(method),
                 f"{method} map of {item.id}: " + _where(box),
@@ -77,18 +77,18 @@ def make_case(item: Item, number: int, lead: str | None, colormap: str) -> Case:
         item=item,
         width=wide,
         height=high,
-        uri=pictures.image_uri(pixels),
-        exact=max(wide, high) <= pictures.SMALL,
+        uri=image_uri(pixels, pictures.LONGEST_IMAGE),
+        exact=max(wide, high) <= SMALL,
         seen=None if seen is None else _as_xywh(seen),
         true_boxes=true_boxes,
         lead_box=next(iter(found.get(lead or "", [])), None),
         lead_iou=item.overlap(lead),
         panels=panels,
-        alt=_describe(item, len(true_boxes)),
+        alt=describe(item, len(true_boxes)),
     )
 
 
-def _upright(boxes: Any, name: str) -> list[Box]:
+def upright(boxes: Any, name: str) -> list[Box]:
     """Boxes x0, y0, x1, y1, one or many, as x, y, width, height; those with NaN are left out."""
     rows = as_box_rows(boxes)
     if rows.ndim != 2:
@@ -103,7 +103,8 @@ def _as_xywh(box: Iterable[float]) -> Box:
     return x0, y0, round(x1 - x0, 2), round(y1 - y0, 2)
 
 
-def _describe(item: Item, boxes: int) -> str:
+def describe(item: Item, boxes: int) -> str:
+    """The image in words, for those who do not see it."""
     parts = [f"image {item.id}"]
     if item.label is not None:
         parts.append(f"true class {item.label}")

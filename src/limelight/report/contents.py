@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 from limelight.errors import RunError, did_you_mean
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from limelight.frames import Frame
     from limelight.runs import Leaderboard
 
 
@@ -44,16 +47,18 @@ class Item:
 
     Attributes:
         id: what the image is called, such as its file name.
-        image: as `limelight.draw.overlay` takes it; (H, W, …).
+        image: as `limelight.draw.overlay` takes it; (H, W, …). Or a function that reads it, so that
+            a thousand images need not be in memory at once.
         label: the name of its true class; None where it is not known.
         predicted: the name of the class the model gave it.
         probability: of that class, 0 to 1, or None.
         true_boxes: (n, 4), x0, y0, x1, y1 in pixels of the image; n may be 0.
         maps: by method, (h, w) in [0, 1], at the size of the image or of the feature map, covering
-            the whole image either way.
+            the whole image either way, unless `frames` says where it lies.
         boxes: by method, (4,); NaN where the map has none.
         iou: by method, of its box with the true ones; NaN or absent where that has no meaning.
         seen: x0, y0, x1, y1 of what the model has seen of the image; None for all of it.
+        frames: by method, where the map lies in the image; of those that do not cover it.
     """
 
     id: str
@@ -66,6 +71,23 @@ class Item:
     boxes: Mapping[str, Any] = field(default_factory=dict)
     iou: Mapping[str, float] = field(default_factory=dict)
     seen: Any = None
+    frames: Mapping[str, Frame] = field(default_factory=dict)
+
+    def pixels(self) -> np.ndarray:
+        """The image as uint8 (H, W, 3)."""
+        from limelight.draw.pictures import as_rgb
+
+        return as_rgb(self.image() if callable(self.image) else self.image)
+
+    def whole_map(self, method: str) -> Any:
+        """A method's map, covering the whole image."""
+        import numpy as np
+
+        values = self.maps[method]
+        if method not in self.frames:
+            return values
+        rows, columns, swapped = self.frames[method].resampling(np.shape(values))
+        return np.clip(rows @ (np.transpose(values) if swapped else values) @ columns.T, 0, 1)
 
     @property
     def correct(self) -> bool | None:
@@ -76,6 +98,24 @@ class Item:
         """The IoU of a method's box; None where it has none."""
         value = math.nan if method is None else float(self.iou.get(method, math.nan))
         return None if math.isnan(value) else value + 0.0  # which makes 0 of −0
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Lines of all methods in one chart.
+
+    Attributes:
+        title: of the chart.
+        x, y: what the axes are.
+        lines: by method, points (x, y), both in [0, 1] where nothing else is natural.
+        lower: whether low lines are good; None where neither is.
+    """
+
+    title: str
+    x: str
+    y: str
+    lines: Mapping[str, Sequence[tuple[float, float]]]
+    lower: bool | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +132,7 @@ class Report:
             `items` where it is empty.
         lead: the method that ranks the items; the first of the table that they have IoU of.
         leaderboard: of a benchmark.
+        curves: further charts.
     """
 
     title: str
@@ -102,6 +143,7 @@ class Report:
     ious: Mapping[str, Sequence[float]] = field(default_factory=dict)
     lead: str | None = None
     leaderboard: Leaderboard | None = None
+    curves: Sequence[Curves] = ()
 
     def ranking(self) -> str | None:
         """The method that ranks the items; None where none of them has an IoU.

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from limelight.errors import RunError
 from limelight.report.contents import Item, Report, Score
+from limelight.report.curves import curves_of
 from limelight.runs.folder import REPORT
 
 if TYPE_CHECKING:
     from limelight.frames import Frame
     from limelight.runs import Evaluation, Line, Row
+
+MOST_IMAGES = 200  # in a report that is written unasked
 
 
 def evaluate(
@@ -70,7 +73,7 @@ def report_of(
     evaluation: Evaluation,
     title: str,
     *,
-    images: int = 24,
+    images: int = MOST_IMAGES,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Report:
     """The report of an evaluation: its table, its best, worst and some other cases.
@@ -98,6 +101,7 @@ def report_of(
         settings=settings or _groups({**(evaluation.settings or {}), "layers": evaluation.layers}),
         ious={line.name: _ious(ranked, line.name) for line in lines} if ranked else {},
         lead=evaluation.lead if ranked else None,
+        curves=curves_of(evaluation),
     )
 
 
@@ -178,20 +182,24 @@ def _item(evaluation: Evaluation, row: Row) -> Item:
     import numpy as np
 
     from limelight.localization import guide_of, normalize
-    from limelight.runs.scoring import refined, resized
+    from limelight.runs.scoring import refined
 
     assert evaluation.dataset is not None and row.frame is not None
-    names = evaluation.methods
-    image = np.asarray(evaluation.dataset[row.index].read())
-    maps = {}
+    names, dataset = evaluation.methods, evaluation.dataset
+    maps, frames = {}, {}
+
+    def image() -> np.ndarray:
+        return np.asarray(dataset[row.index].read())
+
     for name in names:
         found = evaluation.map(row, name)
         if found is not None:
             values, frame = found
             cut = evaluation.cuts[name]
             if cut.refine is not None:
-                values = refined(values, cut.refine, guide_of(image, frame))
-            maps[name] = np.clip(resized(normalize(values, cut.normalizer), frame), 0, 1)
+                values = refined(values, cut.refine, guide_of(image(), frame))
+            maps[name] = np.clip(normalize(values, cut.normalizer), 0, 1)
+            frames[name] = frame
     true, known = evaluation.true_name(row), row.predicted is not None
     return Item(
         id=row.id,
@@ -208,6 +216,7 @@ def _item(evaluation: Evaluation, row: Row) -> Item:
             if (value := row.found[name].iou) is not None
         },
         seen=_seen(row.frame),
+        frames=frames,
     )
 
 

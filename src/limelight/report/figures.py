@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from limelight import draw
 from limelight.draw import panels
-from limelight.draw.pictures import as_rgb
 from limelight.report import pictures
 from limelight.report.charts import BINS, Histogram, histograms
 from limelight.report.contents import Item, Report
@@ -60,13 +59,13 @@ def histogram_figure(bars: Sequence[Histogram]) -> Figure:
 
 def case_grid(items: Sequence[Item], colormap: str) -> Figure:
     """Methods × images, with boxes, for the methods that all of the items have a map of."""
-    images = [as_rgb(item.image) for item in items]
+    images = [item.pixels() for item in items]
     pairs = list(zip(items, images, strict=True))
     methods = _methods(items)
     return draw.grid(
         images,
         {
-            m: [pictures.resized(item.maps[m], image.shape[:2]) for item, image in pairs]
+            m: [pictures.resized(item.whole_map(m), image.shape[:2]) for item, image in pairs]
             for m in methods
         },
         columns=[_heading(item) for item in items],

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from limelight._version import __version__
+from limelight.draw.browser import data_script
 from limelight.errors import LimelightError, RunError
-from limelight.report import cases, charts
+from limelight.report import cards, cases, charts
 from limelight.report.boards import board_of
 from limelight.report.contents import Item, Report
 from limelight.report.figures import write_figures
+from limelight.viewer import cards_script, cards_style
 
 
 def write(
@@ -25,13 +29,13 @@ def write(
 ) -> Path:
     """Write a report as one HTML file, and its figures as PNG files beside it.
 
-    The file holds its pictures, has no script and asks for nothing from elsewhere. It appears, or
-    is replaced, only when it is whole.
+    The file holds its pictures, raw maps and one script, and asks for nothing from elsewhere. It
+    appears, or is replaced, only when it is whole.
 
     Args:
         report: what to show.
         path: of the HTML file; folders on the way are made.
-        best: how many of the best and of the worst items come first; the others follow, folded.
+        best: how many of the best and of the worst items are on paper, and where no script runs.
         figures: whether to write ``figures/iou.png``, ``figures/best.png`` and
             ``figures/worst.png`` too, those that there is something to show in; needs matplotlib.
         colormap: as in `limelight.draw.colorize`.
@@ -80,43 +84,55 @@ def _render(
     numbers = {id(item): number for number, item in enumerate(report.items)}
 
     def drawn(items: Sequence[Item]) -> list[cases.Case]:
-        return [_case(item, numbers[id(item)], lead, colormap) for item in items]
+        return [_drawn(cases.make_case, item, numbers[id(item)], lead, colormap) for item in items]
 
     if len(ranked) > 2 * best:
-        first, last, others = ranked[:best], ranked[: -best - 1 : -1], ranked[best:-best]
+        first, last = ranked[:best], ranked[: -best - 1 : -1]
     else:
-        first, last, others = ranked, [], []
+        first, last = ranked, []
+    others = unranked[: best if ranked else 2 * best]
     sections: list[dict[str, Any]] = [
-        {
-            "id": "best",
-            "title": "Best cases" if last else "Cases, best first",
-            "cases": drawn(first),
-            "folded": False,
-        },
-        {"id": "worst", "title": "Worst cases", "cases": drawn(last), "folded": False},
-        {"id": "others", "title": "All other cases", "cases": drawn(others), "folded": True},
+        {"id": "best", "title": "Best" if last else "Best first", "cases": drawn(first)},
+        {"id": "worst", "title": "Worst", "cases": drawn(last)},
         {
             "id": "unranked",
-            "title": "Cases without an IoU" if ranked else "Cases",
-            "cases": drawn(unranked),
-            "folded": bool(ranked),
+            "title": "Without an IoU" if ranked else "The first",
+            "cases": drawn(others),
         },
     ]
     return environment.get_template("report.html").render(
         report=report,
         lead=lead,
         sections=[section for section in sections if section["cases"]],
+        left_out=len(report.items) - len(first) - len(last) - len(others),
         bars=charts.histograms(report.distribution()),
+        lines=[charts.chart_of(curves) for curves in report.curves],
         winners=_winners(report),
         board=None if report.leaderboard is None else board_of(report.leaderboard),
-        style=Markup((folder / "report.css").read_text(encoding="utf-8")),
+        style=Markup((folder / "report.css").read_text(encoding="utf-8") + cards_style()),
         version=__version__,
+        **_scripted(report, lead, colormap, folder),
     )
 
 
-def _case(item: Item, number: int, lead: str | None, colormap: str) -> cases.Case:
+def _scripted(report: Report, lead: str | None, colormap: str, folder: Path) -> dict[str, Any]:
+    """What the script needs, and the script with the hash that lets it, and no other, run."""
+    from markupsafe import Markup
+
+    if not report.items:
+        return {"script": None, "json": "", "data": {}}
+    data = cards.page_data(report, lead, colormap)
+    count = len(report.items)
+    data["items"] = [_drawn(cards.card, item, count) for item in report.items]
+    text = "\n" + cards_script() + (folder / "report.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
+    script = {"text": Markup(text), "hash": f"sha256-{digest}"}
+    return {"script": script, "json": Markup(data_script(data)), "data": data}
+
+
+def _drawn(draw: Callable[..., Any], item: Item, *settings: Any) -> Any:
     try:
-        return cases.make_case(item, number, lead, colormap)
+        return draw(item, *settings)
     except LimelightError as error:
         raise RunError(f"item {item.id!r} of the report cannot be drawn: {error}") from error
 

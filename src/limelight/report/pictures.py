@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from typing import TYPE_CHECKING, Any
 
 from limelight.draw import colorize
+from limelight.draw.browser import uri
 from limelight.draw.pictures import as_map
 
 if TYPE_CHECKING:
     import numpy as np
-    from PIL import Image
 
     Part = tuple[float, float, float, float]
 
 LONGEST_IMAGE = 480  # pixels of the longer side, about twice what a page shows: sharp on phones
 LONGEST_MAP = 240  # maps are smooth
-SMALL = 128  # images up to here are kept exactly, and shown with their pixels as squares
-
-
-def image_uri(pixels: np.ndarray) -> str:
-    """An image, uint8 (H, W, 3), as a data URI, reduced to what a page shows."""
-    from PIL import Image
-
-    image = Image.fromarray(pixels)
-    image.thumbnail((LONGEST_IMAGE, LONGEST_IMAGE), Image.Resampling.LANCZOS)
-    return _uri(image, lossless=max(image.size) <= SMALL)
 
 
 def map_uri(values: Any, size: tuple[int, int], colormap: str, seen: Part | None = None) -> str:
@@ -45,7 +33,7 @@ def map_uri(values: Any, size: tuple[int, int], colormap: str, seen: Part | None
     scale = min(1.0, LONGEST_MAP / max(size))
     shown = max(1, round((y1 - y0) * scale)), max(1, round((x1 - x0) * scale))
     part = (x0 / wide, y0 / high, x1 / wide, y1 / high)
-    return _uri(Image.fromarray(colorize(resized(values, shown, part), colormap)), lossless=False)
+    return uri(Image.fromarray(colorize(resized(values, shown, part), colormap)))
 
 
 def resized(values: Any, size: tuple[int, int], part: Part = (0, 0, 1, 1)) -> np.ndarray:
@@ -62,9 +50,3 @@ def resized(values: Any, size: tuple[int, int], part: Part = (0, 0, 1, 1)) -> np
     box = (x0 * whole.width, y0 * whole.height, x1 * whole.width, y1 * whole.height)
     small = whole.resize((size[1], size[0]), Image.Resampling.BILINEAR, box=box)
     return np.clip(np.asarray(small), 0, 1)
-
-
-def _uri(image: Image.Image, lossless: bool) -> str:
-    stream = io.BytesIO()
-    image.save(stream, "WEBP", quality=85, lossless=lossless, method=4)
-    return "data:image/webp;base64," + base64.b64encode(stream.getvalue()).decode("ascii")

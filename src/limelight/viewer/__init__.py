@@ -1,4 +1,4 @@
-"""What a browser needs to show raw maps: one script, the same for all pages that we make."""
+"""What a browser needs to show raw maps: the same scripts for all pages that we make."""
 
 from __future__ import annotations
 
@@ -7,4 +7,18 @@ from importlib.resources import files
 
 def script() -> str:
     """The script `maps.js`: it sets ``limelight``, whose functions are described there."""
-    return (files("limelight.viewer") / "maps.js").read_text(encoding="utf-8")
+    return _text("maps.js")
+
+
+def cards_script() -> str:
+    """`script` and ``limelight.card``, which shows an image with its maps."""
+    return script() + "\n" + _text("cards.js")
+
+
+def cards_style() -> str:
+    """The style of such cards. It uses colours that the page sets: ``--accent``, ``--ink`` …"""
+    return _text("cards.css")
+
+
+def _text(name: str) -> str:
+    return (files("limelight.viewer") / name).read_text(encoding="utf-8")

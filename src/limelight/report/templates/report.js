@@ -1,0 +1,244 @@
+// The cases of a report: shown as they come into view, filtered, sorted, coloured and boxed.
+"use strict";
+
+(() => {
+  const root = document.documentElement;
+  const at = (id) => document.getElementById(id);
+  const { element } = limelight;
+  const data = JSON.parse(at("report-data").textContent);
+  const tables = Object.fromEntries(
+    Object.entries(data.tables).map(([name, text]) => [name, limelight.bytes(text)]));
+  const named = new Set(data.methods);
+  const settings = {
+    threshold: null,
+    table: tables[Object.keys(tables)[0]],
+    shown: (name) => named.has(name),
+  };
+  root.classList.add("js");
+
+  // -- light and dark ---------------------------------------------------------------------------
+
+  const theme = at("theme");
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  let chosen = null;
+
+  function applyTheme() {
+    const dark = chosen ?? system.matches;
+    if (chosen === null) delete root.dataset.theme;
+    else root.dataset.theme = dark ? "dark" : "light";
+    theme.setAttribute("aria-pressed", String(dark));
+  }
+
+  theme.addEventListener("click", () => {
+    chosen = !(chosen ?? system.matches);
+    applyTheme();
+  });
+  system.addEventListener("change", applyTheme);
+  applyTheme();
+
+  // -- one case ---------------------------------------------------------------------------------
+
+  const open = new Map(); // article → its card, while it is near the view
+  const entries = data.items.map((item, index) => ({ item, index, article: makeArticle(item, index) }));
+
+  function makeArticle(item, index) {
+    const article = element("article", "case");
+    article.id = `item-${index}`;
+    const header = element("header");
+    const title = element("h3");
+    title.append(element("bdi", "", item.label ?? item.predicted));
+    const facts = element("p", "facts");
+    if (item.correct === true) facts.append(element("span", "right", "✓ right"));
+    if (item.correct === false) {
+      const wrong = element("span", "wrong", "✗ taken for ");
+      wrong.append(element("bdi", "", item.predicted));
+      facts.append(wrong);
+    }
+    if (item.correct === null && item.label !== null) {
+      facts.append(element("bdi", "", item.predicted));
+    }
+    if (item.probability !== null) {
+      facts.append(element("span", "quiet", `${(100 * item.probability).toFixed(1)} %`));
+    }
+    const name = element("span", "id");
+    name.append(element("bdi", "", item.id));
+    facts.append(name);
+    header.append(title, facts);
+    article.append(header, element("div", "panels"));
+    return article;
+  }
+
+  function fill(article) {
+    if (open.has(article)) return;
+    const { item } = entries[Number(article.id.slice(5))];
+    const card = limelight.card(item, settings);
+    const panels = article.lastElementChild;
+    panels.style.setProperty("--columns", String(Math.min(card.figures.length, 5)));
+    panels.replaceChildren(...card.figures);
+    article.style.minHeight = "";
+    open.set(article, card);
+  }
+
+  // Far from the view only the height is kept: a thousand canvases would take a gigabyte.
+  function empty(article) {
+    if (!open.has(article)) return;
+    article.style.minHeight = `${article.offsetHeight}px`;
+    open.delete(article);
+    article.lastElementChild.replaceChildren();
+  }
+
+  const watcher = new IntersectionObserver((seen) => {
+    for (const { target, isIntersecting } of seen) (isIntersecting ? fill : empty)(target);
+  }, { rootMargin: "800px 0px" });
+
+  function refill() {
+    const visible = [...open.keys()];
+    open.clear();
+    visible.forEach(fill);
+    for (const { article } of entries) if (!open.has(article)) article.style.minHeight = "";
+  }
+
+  // -- which cases, in which order --------------------------------------------------------------
+
+  const list = at("list");
+  const fields = ["search", "class", "verdict", "method", "least", "most", "order"];
+  const value = (name) => at(name).value;
+  const words = (text) => String(text ?? "").toLocaleLowerCase();
+  const byText = (of) => (a, b) => words(of(a)).localeCompare(words(of(b)), undefined, { numeric: true });
+  // What is not known comes last, whichever way.
+  const byNumber = (of, sign) => (a, b) => {
+    const [one, two] = [of(a), of(b)];
+    if (one === null || two === null) return (one === null) - (two === null);
+    return sign * (one - two);
+  };
+  const iou = (item) => item.iou[value("method")] ?? null;
+  const spread = (item) => {
+    const known = data.methods.map((name) => item.iou[name] ?? null).filter((each) => each !== null);
+    return known.length > 1 ? Math.max(...known) - Math.min(...known) : null;
+  };
+  const orders = {
+    best: byNumber(iou, -1),
+    worst: byNumber(iou, 1),
+    apart: byNumber(spread, -1),
+    sure: byNumber((item) => item.probability, -1),
+    unsure: byNumber((item) => item.probability, 1),
+    class: byText((item) => item.label ?? item.predicted),
+    name: byText((item) => item.id),
+    data: () => 0,
+  };
+
+  function wanted(item) {
+    const overlap = iou(item);
+    const [least, most] = [Number(value("least")), Number(value("most") || 1)];
+    if (overlap !== null && !(overlap >= least && overlap <= most)) return false;
+    if (overlap === null && (least > 0 || most < 1)) return false;
+    if (value("verdict") && item.correct !== (value("verdict") === "right")) return false;
+    if (value("class") && (item.label ?? item.predicted) !== value("class").slice(1)) return false;
+    return words(item.id).includes(words(value("search")));
+  }
+
+  function arrange() {
+    const order = orders[value("order")];
+    const found = entries.filter(({ item }) => wanted(item))
+      .sort((a, b) => order(a.item, b.item) || a.index - b.index);
+    watcher.disconnect();
+    list.replaceChildren(...found.map(({ article }) => article));
+    const near = new Set(found.map(({ article }) => article));
+    for (const article of [...open.keys()]) if (!near.has(article)) {
+      open.delete(article);
+      article.lastElementChild.replaceChildren();
+      article.style.minHeight = "";
+    }
+    found.forEach(({ article }) => watcher.observe(article));
+    const count = data.items.length.toLocaleString("en");
+    const some = found.length.toLocaleString("en");
+    at("count").textContent = found.length === data.items.length
+      ? `${count} ${data.items.length === 1 ? "image" : "images"}`
+      : `${some} of ${count} images`;
+  }
+
+  function options(select, names, mark = "") {
+    for (const name of names) {
+      const option = element("option", "", name);
+      option.value = mark + name;
+      select.append(option);
+    }
+  }
+
+  const classes = new Set(data.items.map((item) => item.label ?? item.predicted));
+  options(at("class"), [...classes].sort((a, b) => a.localeCompare(b, undefined, { numeric: true })), "=");
+  options(at("method"), data.scored);
+  if (data.lead !== null) at("method").value = data.lead;
+  options(at("colours"), Object.keys(tables));
+  const start = Object.fromEntries(fields.map((name) => [name, value(name)]));
+  if (!data.scored.length) {
+    start.order = at("order").value = "data";
+    for (const name of ["method", "least", "most"]) at(name).closest("label").hidden = true;
+  }
+  if (data.items.every((item) => item.correct === null)) at("verdict").closest("label").hidden = true;
+
+  fields.forEach((name) => at(name).addEventListener("input", arrange));
+  at("reset").addEventListener("click", () => {
+    fields.forEach((name) => { at(name).value = start[name]; });
+    arrange();
+  });
+
+  // -- how they look ----------------------------------------------------------------------------
+
+  for (const name of data.methods) {
+    const label = element("label");
+    const box = element("input");
+    box.type = "checkbox";
+    box.checked = true;
+    box.addEventListener("change", () => {
+      if (box.checked) named.add(name);
+      else named.delete(name);
+      refill();
+    });
+    label.append(box, element("bdi", "", name));
+    at("shown").append(label);
+  }
+  at("shown").hidden = data.methods.length < 2;
+
+  at("colours").addEventListener("input", () => {
+    settings.table = tables[value("colours")];
+    for (const card of open.values()) card.paint(settings.table);
+  });
+
+  const opacity = at("opacity");
+  opacity.addEventListener("input", () => {
+    root.style.setProperty("--opacity", String(opacity.value / 100));
+    opacity.nextElementSibling.textContent = `${opacity.value} %`;
+    opacity.setAttribute("aria-valuetext", `${opacity.value} percent`);
+  });
+
+  const threshold = at("threshold");
+  const own = at("own");
+  let waiting = false;
+
+  function mark() {
+    waiting = false;
+    for (const card of open.values()) card.mark(settings.threshold);
+  }
+
+  function cut(number) {
+    settings.threshold = number;
+    own.disabled = number === null;
+    const text = number === null ? "own" : number.toFixed(2);
+    threshold.nextElementSibling.textContent = text;
+    threshold.setAttribute("aria-valuetext",
+      number === null ? "as scored, each method’s own" : `${text} of the maximum`);
+    if (!waiting) requestAnimationFrame(mark);
+    waiting = true;
+  }
+
+  if (matchMedia("(max-width: 40rem)").matches) document.querySelector(".filters").open = false;
+  if (data.thresholds[data.lead]) threshold.value = data.thresholds[data.lead];
+  threshold.addEventListener("input", () => cut(Number(threshold.value)));
+  own.addEventListener("click", () => {
+    threshold.focus();
+    cut(null);
+  });
+  cut(null);
+  arrange();
+})();
