@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from limelight.localization.refinement.colour_model import posterior
 from limelight.localization.refinement.declaration import refiner
+from limelight.localization.refinement.scaling import shrunk, stretched
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,23 +43,16 @@ def random_walk(
     Source: Grady, "Multilabel Random Walker Image Segmentation Using Prior Models", CVPR 2005.
     """
     import numpy as np
-    from PIL import Image
     from scipy.sparse.linalg import splu
 
-    from limelight.frames import Frame
-
-    scale = min(1.0, _SIDE / max(values.shape))
-    grid = max(1, round(values.shape[0] * scale)), max(1, round(values.shape[1] * scale))
-    small = np.asarray(Image.fromarray(image).resize(grid[::-1], Image.Resampling.BILINEAR))
-    prior = np.asarray(Image.fromarray(values).resize(grid[::-1], Image.Resampling.BILINEAR))
+    prior, small = shrunk(values, image, _SIDE)
     if colours:
         prior = posterior(prior, small, colours, level)
     system = _system(small.astype(np.float64) / 255, beta, spread)
     solved = splu(system, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}).solve(
         prior.ravel().astype(np.float64)
     )
-    rows, columns, _ = Frame.identity((values.shape[0], values.shape[1])).resampling(grid)
-    return rows @ solved.reshape(grid) @ columns.T
+    return stretched(solved.reshape(prior.shape), values.shape)
 
 
 def _system(colours: np.ndarray, beta: float, spread: float) -> object:

@@ -6,18 +6,20 @@ from typing import TYPE_CHECKING
 
 from limelight.localization.refinement.colours import to_lab
 from limelight.localization.refinement.declaration import refiner
+from limelight.localization.refinement.scaling import shrunk, stretched
 
 if TYPE_CHECKING:
     import numpy as np
 
 _ROUNDS = 10  # the paper's
+_SIDE = 128  # pixels along the longer side, for the cost
 
 
 @refiner("superpixels", title="SLIC superpixels", paper="Achanta 2012")
 def superpixels(
     values: np.ndarray, image: np.ndarray, *, segments: int = 60, compactness: float = 10.0
 ) -> np.ndarray:
-    """The mean of the map over each superpixel of the image.
+    """The mean of the map over each superpixel of the image, at most 128 pixels along a side.
 
     Args:
         values: (h, w) map.
@@ -30,10 +32,11 @@ def superpixels(
     """
     import numpy as np
 
-    labels = slic(image, segments, compactness)
+    level, small = shrunk(values, image, _SIDE)
+    labels = slic(small, segments, compactness)
     counts = np.bincount(labels.ravel())
-    sums = np.bincount(labels.ravel(), values.ravel())
-    return (sums / np.maximum(counts, 1))[labels]
+    sums = np.bincount(labels.ravel(), level.ravel())
+    return stretched((sums / np.maximum(counts, 1))[labels], values.shape)
 
 
 def slic(image: np.ndarray, segments: int, compactness: float) -> np.ndarray:
