@@ -85,14 +85,22 @@ def test_boxes_are_those_of_the_refined_maps(maps: Maps) -> None:
             np.testing.assert_array_equal(one, other)
 
 
-def test_several_classes_and_torch(make: Make) -> None:
-    torch = pytest.importorskip("torch")
+@pytest.mark.parametrize(
+    "framework", ["numpy", "torch", pytest.param("keras", marks=pytest.mark.keras)]
+)
+def test_several_classes_in_the_type_of_the_maps(make: Make, framework: str) -> None:
     one = blob(FRAMES[0], BOXES[0])
-    values = torch.tensor(np.stack([one, one.T])[None])
+    values: Any = np.stack([one, one.T])[None]
+    if framework == "torch":
+        values = pytest.importorskip("torch").as_tensor(values)
+    elif framework == "keras":
+        values = pytest.importorskip("keras").ops.convert_to_tensor(values)
     refined = make(values, FRAMES[:1]).refined(PICTURES[:1], "random-walk")
-    assert isinstance(refined.values, torch.Tensor) and refined.values.shape == (1, 2, 63, 63)
+    assert type(refined.values) is type(values) and refined.numpy().shape == (1, 2, 63, 63)
     alone = make(one[None], FRAMES[:1]).refined(PICTURES[:1], "random-walk")
     np.testing.assert_array_equal(refined.numpy()[0, 0], alone.numpy()[0])
+    boxes = make(values, FRAMES[:1]).boxes(0.5, refine="random-walk", images=PICTURES[:1])
+    np.testing.assert_allclose(boxes[0, 0], alone.boxes(0.5)[0], atol=1e-6)
 
 
 def test_images_as_explain_took_them(make: Make) -> None:
