@@ -137,7 +137,7 @@ def test_the_report_shows_what_was_cut(classifier: Classifier, dataset: Dataset)
     by_id = {dataset[i].id: i for i in GOOD}
     for item in page.items:
         image, maps = alone(classifier, dataset, by_id[item.id])
-        refined = maps["gradcam"].refined([image], REFINE).resized("max")[0].clip(0, 1)
+        refined = maps["gradcam"].refined([image], REFINE).normalized()[0]
         # maps are kept in half precision
         np.testing.assert_allclose(item.maps["gradcam"], refined.numpy(), atol=5e-3)
 
