@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from limelight.cli import options
-from limelight.errors import ModelLoadError, require
+from limelight.errors import MissingExtra, ModelLoadError, require
 
 if TYPE_CHECKING:
+    from socket import socket
+
+    from limelight.data import Dataset
     from limelight.models import Classifier
+    from limelight.web.limits import Limits
 
 _PORT = 8765
+_DIGITS = "digits"
 _HERE = ("127.0.0.1", "localhost", "::1")
 
 
@@ -32,12 +37,12 @@ def command(
     size: options.Size = None,
     classes: options.Classes = None,
     examples: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="Images to choose from: a folder of images or any data set, as --data of "
-            "`limelight explain`."
+            "`limelight explain`; the embedded digits if absent."
         ),
-    ] = "digits",
+    ] = None,
     split: options.Split = None,
     host: Annotated[
         str, typer.Option(help="The address to listen at; others than this machine's own see it.")
@@ -53,27 +58,54 @@ def command(
     """
     for module in ("fastapi", "uvicorn"):
         require(module, "web", "pages")
-    from limelight.cli.demo import has_screen
-    from limelight.web.app import build_app
     from limelight.web.limits import Limits
-    from limelight.web.pictures import Pictures
-    from limelight.web.served import Served
-    from limelight.web.serving import address, listen, make_server
+    from limelight.web.serving import listen
 
     limits = Limits()
-    bound = listen(host, port)
-    if split is None and examples == "digits":
-        split = "test"
-    opened = options.open_data(examples, split, False, False)
-    models = _models(model, arch, preprocess, size, classes)
+    with listen(host, port) as bound:
+        opened = _examples(examples, split)
+        models = _models(model, arch, preprocess, size, classes)
+        _serve(bound, host, models, examples or _DIGITS, opened, limits, open_page)
+
+
+def _examples(named: str | None, split: str | None) -> Dataset | None:
+    """The images to choose from; None where none are named and the embedded ones cannot be made."""
+    if named is not None:
+        return options.open_data(
+            named, split or ("test" if named == _DIGITS else None), False, False
+        )
+    try:
+        return options.open_data(_DIGITS, split or "test", False, False)
+    except MissingExtra as error:
+        typer.echo(f"no examples: {error}", err=True)
+        return None
+
+
+def _serve(
+    bound: socket,
+    host: str,
+    models: list[tuple[dict[str, Any], Classifier]],
+    examples: str,
+    opened: Dataset | None,
+    limits: Limits,
+    open_page: bool,
+) -> None:
+    """Serve until Ctrl-C."""
+    from limelight.cli.demo import has_screen
+    from limelight.web.app import build_app
+    from limelight.web.pictures import Pictures
+    from limelight.web.served import Served
+    from limelight.web.serving import address, make_server
+
     served = [
         Served(f"model-{number}", classifier, said, limits)
         for number, (said, classifier) in enumerate(models)
     ]
+    names = None if opened is None else opened.class_names
     where = {
         "data": examples,
-        "split": split,
-        "class_names": None if opened.class_names is None else list(opened.class_names),
+        "split": None if opened is None else opened.split,
+        "class_names": None if names is None else list(names),
     }
     app = build_app(served, Pictures(limits, opened), host, limits, where)
     url = address(bound)

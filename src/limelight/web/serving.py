@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from typing import Any
 
@@ -12,16 +13,19 @@ from limelight.web.limits import Limits
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket bound to `host` and `port`; port 0 is any that is free.
+    """A socket that listens at `host` and `port`; port 0 is any that is free.
 
     Raises:
         RunError: the port is taken, or there is no such address here.
     """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        bound = socket.socket(family, socket.SOCK_STREAM)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((host, port))
+        with contextlib.ExitStack() as failed:
+            bound = failed.enter_context(socket.socket(family, socket.SOCK_STREAM))
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind((host, port))
+            bound.listen()  # who comes before all is ready waits
+            failed.pop_all()
     except OSError as error:
         raise RunError(
             f"nothing can be served at {host} port {port}: {error.strerror or error}; --port 0 "

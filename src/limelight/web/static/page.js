@@ -138,6 +138,7 @@ function show(job) {
 
 function draw() {
   byId("cards").classList.toggle("one", state.cards.length <= 1);
+  byId("cards").classList.toggle("many", state.cards.length > 2);
   byId("cards").replaceChildren(
     element(
       "article",

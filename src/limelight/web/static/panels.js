@@ -67,7 +67,7 @@ export class Card {
     ];
     this.boxText = element("dd", { className: "box" });
     this.iouText = element("dd", { className: "iou" });
-    this.iouRow = [element("dt", {}, "IoU with the true box"), this.iouText];
+    this.iouRow = [element("dt", {}, "IoU"), this.iouText];
     this.png = element("a", { download: `${map.method}.png` }, "PNG");
     const [formula, ...rest] = method.description.split("\n\n");
     this.element = element(
