@@ -191,8 +191,8 @@ class Maps:
             format: a name from `limelight.boxes.FORMATS`.
             rule, normalizer: names from `limelight.localization`.
             refine: draws the maps to the edges of their images before; see `refined`.
-            images: what `explain` took, for `refine`; for normalized arrays that no Classifier made,
-                box the maps that `refined` makes with their `mean` and `std`.
+            images: what `explain` took, for `refine`; of normalized arrays that no Classifier made,
+                box what `refined` makes with their `mean` and `std`.
 
         Returns:
             "largest": (N, 4) float64, NaN rows where nothing is positive (`diagnosis` says why);
