@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import typer
 
 from limelight.cli import progress
 
@@ -63,3 +64,11 @@ def test_a_bar_on_a_terminal(
 )
 def test_clock(seconds: float, text: str) -> None:
     assert progress.clock(seconds) == text
+
+
+def test_an_interrupted_run_says_how_it_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit) as stopped, progress.resumable("explaining") as report:
+        report(1, 3)
+        raise KeyboardInterrupt
+    assert stopped.value.exit_code == 130
+    assert "interrupted; the same call goes on from here" in capsys.readouterr().err

@@ -151,11 +151,13 @@ def test_on_real_photographs_cam_is_truer_than_chance(squeezenet: Any, data: Any
     subject = subjects.real_squeezenet(squeezenet, data)
     asked = [metrics.Deletion(steps=6), metrics.Insertion(steps=6), metrics.PixelFlipping(steps=6)]
     found = limelight.score_faithfulness(
-        subject.model, subject.images(3), ["cam", "random"], metrics=asked
+        subject.model, subject.images(3), ["cam", "saliency", "random"], metrics=asked
     )
     for metric in asked:
         better = 1 if metric.greater_is_better else -1
         cam, floor = (found[name][metric.name].value for name in ("cam", "random"))
         assert better * (cam - floor) > 0.02, metric.name
+    # The input gradient names single pixels, without which little is left of the score.
+    assert found["saliency"]["deletion"].value < found["random"]["deletion"].value - 0.02
     sane = limelight.check_randomization(subject.model, subject.images(3), ["cam"], stages=2)["cam"]
     assert abs(sane.value) < 0.6

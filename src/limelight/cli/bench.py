@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,9 +16,7 @@ if TYPE_CHECKING:
 def command(
     dataset: options.Dataset,
     model: options.Model,
-    out: Annotated[
-        Path, typer.Option("--out", "-o", help="Folder of the run; an interrupted one goes on.")
-    ],
+    out: options.RunFolder,
     methods: Annotated[
         list[str] | None,
         typer.Option(
@@ -66,38 +63,32 @@ def command(
     confidence intervals. The same call goes on where it was interrupted. Exit code 1 where some
     images could not be evaluated; they are rows with their error, and in errors.csv.
     """
-    from limelight.cli.progress import counted
+    from limelight.cli.progress import resumable
     from limelight.report.benchmark import bench
-    from limelight.runs import Cluster, read_thresholds
+    from limelight.runs import Cluster
 
     names, method_options = _parsed(methods or ["all"])
-    classifier = options.open_model(model, arch, preprocess, size, classes)
+    classifier = options.open_model(model, arch, preprocess, size, classes, quiet=as_json)
     opened = options.open_data(dataset, split, strict, quiet=as_json)
-    if not as_json:
-        typer.echo(f"{model}: {classifier.preprocess.assumed}", err=True)
-    try:
-        with counted("benchmarking") as progress:
-            board = bench(
-                classifier,
-                opened,
-                names,
-                out=out,
-                source=dataset,
-                metrics=None if metrics is None else [m.strip() for m in metrics.split(",")],
-                faithfulness_images=faithfulness_images,
-                target=target,
-                thresholds=threshold if threshold_file is None else read_thresholds(threshold_file),
-                layer=layer,
-                options=method_options,
-                class_map=class_map,
-                batch_size=batch_size,
-                engine=engine,
-                cluster=Cluster(address, workers, gpus),
-                progress=progress,
-            )
-    except KeyboardInterrupt:
-        typer.echo("limelight: interrupted; the same call goes on from here", err=True)
-        raise typer.Exit(130) from None
+    with resumable("benchmarking") as progress:
+        board = bench(
+            classifier,
+            opened,
+            names,
+            out=out,
+            source=dataset,
+            metrics=None if metrics is None else [m.strip() for m in metrics.split(",")],
+            faithfulness_images=faithfulness_images,
+            target=target,
+            thresholds=options.thresholds(threshold, threshold_file),
+            layer=layer,
+            options=method_options,
+            class_map=class_map,
+            batch_size=batch_size,
+            engine=engine,
+            cluster=Cluster(address, workers, gpus),
+            progress=progress,
+        )
     if as_json:
         typer.echo(json.dumps(board.as_dict(), ensure_ascii=False, indent=1))
     else:

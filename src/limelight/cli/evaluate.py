@@ -12,9 +12,7 @@ from limelight.cli import options
 
 def command(
     dataset: options.Dataset,
-    out: Annotated[
-        Path, typer.Option("--out", "-o", help="Folder of the run; an interrupted one goes on.")
-    ],
+    out: options.RunFolder,
     model: options.OptionalModel = None,
     methods: options.EvaluatedMethods = None,
     split: options.Split = None,
@@ -57,11 +55,11 @@ def command(
     The same call goes on where it was interrupted. Exit code 1 where some images could not be
     evaluated; they are rows with their error, and in errors.csv.
     """
-    from limelight.cli.progress import counted
+    from limelight.cli.progress import resumable
     from limelight.cli.tables import print_table
     from limelight.errors import MethodError
     from limelight.report.evaluation import evaluate
-    from limelight.runs import Cluster, read_thresholds
+    from limelight.runs import Cluster
 
     if model is None and not maps:
         raise MethodError("give --model, or --maps with a folder of maps made elsewhere")
@@ -71,38 +69,32 @@ def command(
     names, method_options = options.parse_methods(methods or [])
     classifier = None
     if model is not None:
-        classifier = options.open_model(model, arch, preprocess, size, classes)
-        if not as_json:
-            typer.echo(f"{model}: {classifier.preprocess.assumed}", err=True)
+        classifier = options.open_model(model, arch, preprocess, size, classes, quiet=as_json)
     folders = {folder.resolve().name: folder for folder in maps or []}
     if len(folders) < len(maps or []):
         raise MethodError("folders of maps are told apart by their names: give them other ones")
     opened = options.open_data(dataset, split, strict, quiet=as_json)
-    try:
-        with counted("evaluating") as progress:
-            found = evaluate(
-                classifier,
-                opened,
-                names,
-                out=out,
-                source=dataset,
-                target=target,
-                thresholds=threshold if threshold_file is None else read_thresholds(threshold_file),
-                normalizer=normalizer,
-                refine=refine,
-                layer=layer,
-                options=method_options,
-                maps=folders,
-                batch_size=batch_size,
-                engine=engine,
-                cluster=Cluster(address, workers, gpus),
-                class_map=class_map,
-                max_box_acc=max_box_acc,
-                progress=progress,
-            )
-    except KeyboardInterrupt:
-        typer.echo("limelight: interrupted; the same call goes on from here", err=True)
-        raise typer.Exit(130) from None
+    with resumable("evaluating") as progress:
+        found = evaluate(
+            classifier,
+            opened,
+            names,
+            out=out,
+            source=dataset,
+            target=target,
+            thresholds=options.thresholds(threshold, threshold_file),
+            normalizer=normalizer,
+            refine=refine,
+            layer=layer,
+            options=method_options,
+            maps=folders,
+            batch_size=batch_size,
+            engine=engine,
+            cluster=Cluster(address, workers, gpus),
+            class_map=class_map,
+            max_box_acc=max_box_acc,
+            progress=progress,
+        )
     if as_json:
         typer.echo(found.to_json(rows=False))
     else:

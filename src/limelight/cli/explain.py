@@ -65,9 +65,7 @@ def command(
 
     method, threshold, refine = options.by_recipe(recipe, method, threshold, refine)
     names, method_options = options.parse_methods(method or ["gradcam"], groups=True)
-    classifier = options.open_model(model, arch, preprocess, size, classes)
-    if not as_json:
-        typer.echo(f"{model}: {classifier.preprocess.assumed}", err=True)
+    classifier = options.open_model(model, arch, preprocess, size, classes, quiet=as_json)
     explainer = Explainer(
         classifier,
         names,

@@ -87,6 +87,9 @@ EvaluatedMethods = Annotated[
         f"Repeatable.  [default: gradcam; to evaluate and tune {DEFAULT_METHOD}]",
     ),
 ]
+RunFolder = Annotated[
+    Path, typer.Option("--out", "-o", help="Folder of the run; an interrupted one goes on.")
+]
 EvaluatedTarget = Annotated[
     str, typer.Option("--target", "-t", help="true (the data set's class) or predicted.")
 ]
@@ -159,8 +162,11 @@ def open_model(
     size: str | None,
     classes: str | None,
     weights: bool = True,
+    quiet: bool = True,
 ) -> Classifier:
     """The classifier that the options describe; without `weights` an id's are not fetched.
+
+    Unless `quiet`, what was assumed of its preprocessing is said.
 
     Raises:
         ModelLoadError: as `limelight.load`, or an option that cannot be read.
@@ -175,7 +181,10 @@ def open_model(
         except json.JSONDecodeError as error:
             raise ModelLoadError(f"--preprocess is not a JSON object: {error}") from None
     pretrained = weights or not is_id(model) or Path(model).exists()
-    return load(model, arch, parse_size(size), said, classes, pretrained=pretrained)
+    classifier = load(model, arch, parse_size(size), said, classes, pretrained=pretrained)
+    if not quiet:
+        typer.echo(f"{model}: {classifier.preprocess.assumed}", err=True)
+    return classifier
 
 
 def parse_size(text: str | None) -> int | tuple[int, int] | None:
@@ -272,6 +281,17 @@ def one_or_list(items: list[str] | None) -> Any:
     return None if not items else items[0] if len(items) == 1 else items
 
 
+def thresholds(threshold: float | None, threshold_file: Path | None) -> Any:
+    """What --threshold or --threshold-file say; None: each method's own.
+
+    Raises:
+        RunError: the file cannot be read.
+    """
+    from limelight.runs import read_thresholds
+
+    return threshold if threshold_file is None else read_thresholds(threshold_file)
+
+
 def box_options(
     threshold: float | None, threshold_file: Path | None, refine: str | None, methods: list[str]
 ) -> dict[str, dict[str, Any]]:
@@ -281,10 +301,9 @@ def box_options(
         RunError: the file cannot be read.
         MethodError: it has no threshold for one of the methods, or there is no such refiner.
     """
-    from limelight.runs import read_thresholds
     from limelight.runs.cuts import cuts_by_name
 
-    said = threshold if threshold_file is None else read_thresholds(threshold_file)
+    said = thresholds(threshold, threshold_file)
     return {
         name: {
             "threshold": cut.threshold,

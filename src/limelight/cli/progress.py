@@ -31,6 +31,19 @@ def counted(what: str, unit: str = "images") -> Iterator[Report]:
         yield Lines(what, unit)
 
 
+@contextmanager
+def resumable(what: str) -> Iterator[Report]:
+    """As `counted`, of a run that is kept: Ctrl-C says how it goes on, and exits with 130."""
+    import typer
+
+    try:
+        with counted(what) as report:
+            yield report
+    except KeyboardInterrupt:
+        typer.echo("limelight: interrupted; the same call goes on from here", err=True)
+        raise typer.Exit(130) from None
+
+
 class Lines:
     """A plain line now and then: how many, how fast, and how much longer."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,9 +13,7 @@ from limelight.cli import options
 def command(
     dataset: options.Dataset,
     model: options.Model,
-    out: Annotated[
-        Path, typer.Option("--out", "-o", help="Folder of the run; an interrupted one goes on.")
-    ],
+    out: options.RunFolder,
     methods: options.EvaluatedMethods = None,
     split: options.Split = None,
     target: Annotated[
@@ -47,38 +44,32 @@ def command(
     The same call goes on where it was interrupted. Exit code 1 where some images could not be
     explained; they are rows with their error, and in errors.csv.
     """
-    from limelight.cli.progress import counted
-    from limelight.runs import Cluster, read_thresholds, run
+    from limelight.cli.progress import resumable
+    from limelight.runs import Cluster, run
 
     methods, threshold, refine = options.by_recipe(recipe, methods, threshold, refine)
     names, method_options = options.parse_methods(methods or ["gradcam"])
-    classifier = options.open_model(model, arch, preprocess, size, classes)
+    classifier = options.open_model(model, arch, preprocess, size, classes, quiet=as_json)
     opened = options.open_data(dataset, split, strict, quiet=as_json)
-    if not as_json:
-        typer.echo(f"{model}: {classifier.preprocess.assumed}", err=True)
-    try:
-        with counted("explaining") as progress:
-            found = run(
-                classifier,
-                opened,
-                names,
-                out=out,
-                source=dataset,
-                target=target,
-                thresholds=threshold if threshold_file is None else read_thresholds(threshold_file),
-                normalizer=normalizer,
-                refine=refine,
-                layer=layer,
-                options=method_options,
-                class_map=class_map,
-                batch_size=batch_size,
-                engine=engine,
-                cluster=Cluster(address, workers, gpus),
-                progress=progress,
-            )
-    except KeyboardInterrupt:
-        typer.echo("limelight: interrupted; the same call goes on from here", err=True)
-        raise typer.Exit(130) from None
+    with resumable("explaining") as progress:
+        found = run(
+            classifier,
+            opened,
+            names,
+            out=out,
+            source=dataset,
+            target=target,
+            thresholds=options.thresholds(threshold, threshold_file),
+            normalizer=normalizer,
+            refine=refine,
+            layer=layer,
+            options=method_options,
+            class_map=class_map,
+            batch_size=batch_size,
+            engine=engine,
+            cluster=Cluster(address, workers, gpus),
+            progress=progress,
+        )
     failed = found.status.errors
     if as_json:
         kept = {"images": len(found), "errors": failed, "layers": dict(found.status.layers)}

@@ -147,7 +147,6 @@ def _models(
         return [({"path": str(folder)}, classifier)]
     found = []
     for name in dict.fromkeys(named):
-        classifier = options.open_model(name, arch, preprocess, size, classes)
-        typer.echo(f"{name}: {classifier.preprocess.assumed}", err=True)
+        classifier = options.open_model(name, arch, preprocess, size, classes, quiet=False)
         found.append(({"path": name, **said}, classifier))
     return found
