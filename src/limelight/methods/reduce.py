@@ -42,14 +42,20 @@ def weigh_channels(xp: Any, weights: Any, activations: Any) -> Any:
     return xp.reshape(flat, (activations.shape[0], *activations.shape[2:]))
 
 
-def top_eigenvector(xp: Any, symmetric: Any) -> tuple[Any, Any]:
-    """The largest eigenvalue (N,) and its unit eigenvector (N, Z) of matrices (N, Z, Z)."""
+def eigh(xp: Any, symmetric: Any) -> tuple[Any, Any]:
+    """Eigenvalues (N, Z), ascending, and unit eigenvectors (N, Z, Z) of matrices (N, Z, Z)."""
     given = symmetric
     if type(given).__module__ == "torch" and given.device.type == "cpu":
         # LAPACK's float32 routine does not converge on some matrices of real photographs.
         symmetric = xp.astype(given, xp.float64)
-    values, vectors = xp.linalg.eigh(symmetric)  # in ascending order
-    return xp.astype(values[:, -1], given.dtype), xp.astype(vectors[:, :, -1], given.dtype)
+    values, vectors = xp.linalg.eigh(symmetric)
+    return xp.astype(values, given.dtype), xp.astype(vectors, given.dtype)
+
+
+def top_eigenvector(xp: Any, symmetric: Any) -> tuple[Any, Any]:
+    """The largest eigenvalue (N,) and its unit eigenvector (N, Z) of matrices (N, Z, Z)."""
+    values, vectors = eigh(xp, symmetric)
+    return values[:, -1], vectors[:, :, -1]
 
 
 def first_component(xp: Any, values: Any) -> Any:
