@@ -133,6 +133,8 @@ def test_one_method_that_cannot_run_leaves_the_others(client: Client) -> None:
         ({"layer": "../x"}, 422, "no such layer"),
         ({"target": -1}, 422, "target"),
         ({"target": "top5"}, 422, "target"),
+        ({"target": 10**30}, 422, "target"),
+        ({"wait": float("nan")}, 422, "wait"),
         ({"options": {"samples": 3}}, 422, "has such an option"),
         ({"methods": ["sscam"], "options": {"samples": 10**9}}, 422, "at most 4096"),
         ({"file": "/etc/passwd"}, 422, "file"),
@@ -142,6 +144,31 @@ def test_what_is_refused(client: Client, asked: dict[str, Any], status: int, wor
     answer = client("POST", "/api/explain", {"image": "example-1", "wait": 5.0} | asked)
     assert answer.status == status, answer
     assert words in answer.json["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["alpha=nan", "alpha=2", "threshold=-1", "threshold=inf", "colormap=../x", "colormap=no"],
+)
+def test_pictures_that_cannot_be_drawn(client: Client, query: str) -> None:
+    id = client.explain("example-1").json["maps"][0]["id"]
+    answer = client.get(f"/api/maps/{id}.png?{query}")
+    assert answer.status == 422 and len(answer.json["error"]["message"]) < 300
+    assert client.get(f"/api/maps/{id}.exe").status == 404
+    assert client.get("/api/jobs/x?wait=nan").status == 422
+
+
+def test_a_failure_of_the_server_is_said_and_logged(
+    client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: Any) -> bytes:
+        raise ZeroDivisionError("secret")
+
+    monkeypatch.setattr("limelight.web.app.as_png", fail)
+    answer = client.get("/api/images/example-1/file")
+    assert answer.status == 500 and b"secret" not in answer.content
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "secret" in caplog.text
 
 
 def test_a_class_that_the_model_does_not_have(client: Client) -> None:

@@ -7,21 +7,19 @@ import functools
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
+from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
-from starlette.exceptions import HTTPException
 
 from limelight._version import __version__
-from limelight.errors import LimelightError
-from limelight.methods import Method, find_method, list_methods
+from limelight.methods import Method, list_methods
 from limelight.web.answering import Refusal
+from limelight.web.asking import Explain, question_of
 from limelight.web.drawing import as_png, color_tables, preview
-from limelight.web.explaining import Gallery, Question, answer, show
+from limelight.web.explaining import Gallery, answer, show
 from limelight.web.guard import Guard
+from limelight.web.handlers import add_handlers, refusal_answer
 from limelight.web.jobs import Job
 from limelight.web.limits import Limits
 from limelight.web.page import page_files
@@ -32,20 +30,8 @@ _UPLOAD = "/api/images"
 _LATER = "private, max-age=3600"
 _FINAL = ("done", "failed", "cancelled")
 Result = TypeVar("Result")
-
-
-class Explain(BaseModel):
-    """The body of ``POST /api/explain``."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    image: str = Field(max_length=64)
-    model: str | None = Field(None, max_length=64)
-    methods: list[str] = Field(["gradcam"], min_length=1)
-    layer: str | None = Field(None, max_length=1000)
-    target: int | None = Field(None, ge=0)
-    options: dict[str, bool | int | float | str | None] = {}
-    wait: float = Field(0.0, ge=0)
+Seconds = Annotated[float, Query(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, Query(ge=0, le=1, allow_inf_nan=False)]
 
 
 def build_app(
@@ -99,9 +85,7 @@ class _Server:
         app.get("/api/maps/{id}.{kind}")(self.map)
         for path, (content, kind) in page_files().items():
             app.get(path)(_file(content, kind))
-        app.add_exception_handler(LimelightError, _refused)
-        app.add_exception_handler(RequestValidationError, _invalid)
-        app.add_exception_handler(HTTPException, _unknown)
+        add_handlers(app)
         return Guard(app, refusal_answer, self._host, self._limits, _UPLOAD)
 
     # -- what there is ------------------------------------------------------------------------
@@ -190,7 +174,9 @@ class _Server:
     async def explain(self, asked: Explain) -> Response:
         """Begin an explanation, and wait for it as long as was asked."""
         served = self._model(asked.model or next(iter(self._models)))
-        question = await self._question(asked, served)
+        if asked.layer is not None:
+            await _end(served.ready)
+        question = question_of(asked, served.layers, self._limits)
         known = [self._gallery.find(question.id(served.id, name)) for name in question.methods]
         if None not in known:
             job = Job(lambda job: show(job, served, [each for each in known if each]))
@@ -203,7 +189,7 @@ class _Server:
         self._forget()
         return await self._state(job, asked.wait)
 
-    async def job(self, id: str, wait: float = 0.0) -> Response:
+    async def job(self, id: str, wait: Seconds = 0.0) -> Response:
         """How far an explanation is, and what there is of it; waits for its end."""
         return await self._state(self._job(id)[1], wait)
 
@@ -217,9 +203,9 @@ class _Server:
         self,
         id: str,
         kind: str,
-        alpha: float = 0.5,
+        alpha: Share = 0.5,
         colormap: str = "jet",
-        threshold: float | None = None,
+        threshold: Share | None = None,
     ) -> Response:
         """A map as PNG, NPZ or JSON."""
         shown = self._gallery.get(id)
@@ -256,25 +242,6 @@ class _Server:
         for id in ended[: max(0, len(ended) - self._limits.jobs)]:
             del self._jobs[id]
 
-    async def _question(self, asked: Explain, served: Served) -> Question:
-        """The body as a question whose every name is known."""
-        if len(asked.methods) > self._limits.methods:
-            raise Refusal(422, f"at most {self._limits.methods} methods stand side by side")
-        methods = tuple(dict.fromkeys(find_method(name).name for name in asked.methods))
-        if asked.layer is not None:
-            await _end(served.ready)
-            if asked.layer not in {layer["layer"] for layer in served.layers}:
-                raise Refusal(422, "the model has no such layer that can be explained")
-        for name, value in asked.options.items():
-            for method in map(find_method, methods):
-                if name in method.options:
-                    break
-            else:
-                raise Refusal(422, "none of the methods has such an option")
-            if isinstance(value, int | float) and not abs(value) <= self._limits.option:
-                raise Refusal(422, f"{name} is at most {self._limits.option} here")
-        return Question(asked.image, methods, asked.layer, asked.target, asked.options)
-
     async def _state(self, job: Job, wait: float) -> Response:
         """The job as JSON: 200 where it has ended, 202 where it has not."""
         await _end(job, min(wait, self._limits.wait_seconds))
@@ -310,40 +277,6 @@ def _described(method: Method) -> dict[str, Any]:
         "options": dict(method.options),
         "description": method.description,
     }
-
-
-def refusal_answer(refusal: Refusal) -> JSONResponse:
-    """A refusal as JSON, which is an ASGI application."""
-    headers = {"cache-control": "no-store"}
-    if refusal.retry_after is not None:
-        headers["retry-after"] = str(refusal.retry_after)
-    if refusal.status in (408, 413):
-        headers["connection"] = "close"  # the rest of the body is not read
-    return JSONResponse(_error(type(refusal).__name__, str(refusal)), refusal.status, headers)
-
-
-def _error(kind: str, message: str) -> dict[str, Any]:
-    return {"error": {"type": kind, "message": message}}
-
-
-async def _refused(request: Request, error: Exception) -> Response:
-    if isinstance(error, Refusal):
-        return refusal_answer(error)
-    return JSONResponse(_error(type(error).__name__, str(error)), 422)
-
-
-async def _invalid(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"][1:])
-    return JSONResponse(_error("BadRequest", f"{place or 'the body'}: {first['msg']}"), 422)
-
-
-async def _unknown(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    if isinstance(error.__cause__, Refusal):  # FastAPI wraps what the body's reading raises
-        return refusal_answer(error.__cause__)
-    return JSONResponse(_error("HTTPError", str(error.detail)), error.status_code)
 
 
 def _file(content: bytes, kind: str) -> Callable[[], Awaitable[Response]]:
