@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from limelight.errors import LimelightError as LimelightError
     from limelight.explainer import Explainer as Explainer
     from limelight.explainer import explain as explain
+    from limelight.explainer.factorizing import concepts as concepts
     from limelight.explainer.faithfulness import score_faithfulness as score_faithfulness
     from limelight.explainer.localizing import localize as localize
     from limelight.explainer.sanity import check_label_randomization as check_label_randomization
     from limelight.explainer.sanity import check_randomization as check_randomization
     from limelight.frames import Frame as Frame
     from limelight.maps import Maps as Maps
+    from limelight.maps.concepts import Concepts as Concepts
     from limelight.methods import list_methods as list_methods
     from limelight.models import Classifier as Classifier
     from limelight.models import list_models as list_models
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 # Public name -> the module it lives in. A name that is itself a module is imported as such.
 _PUBLIC = {
     "Classifier": "limelight.models",
+    "Concepts": "limelight.maps.concepts",
     "Explainer": "limelight.explainer",
     "Frame": "limelight.frames",
     "LimelightError": "limelight.errors",
@@ -42,6 +45,7 @@ _PUBLIC = {
     "bench": "limelight.report.benchmark",
     "check_label_randomization": "limelight.explainer.sanity",
     "check_randomization": "limelight.explainer.sanity",
+    "concepts": "limelight.explainer.factorizing",
     "evaluate": "limelight.report",
     "explain": "limelight.explainer",
     "list_methods": "limelight.methods",

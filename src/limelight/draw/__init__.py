@@ -1,7 +1,8 @@
 """Pictures of maps and boxes: arrays in, uint8 arrays or matplotlib figures out.
 
-`colorize`, `overlay` and `boxes` need the base installation only; `figure`, `grid` and `save` draw
-with matplotlib, the extra ``[plot]``, and never open a window.
+`colorize`, `overlay`, `overlay_concepts` and `boxes` need the base installation only; `figure`,
+`grid`, `concept_figure` and `save` draw with matplotlib, the extra ``[plot]``, and never open a
+window.
 """
 
 from __future__ import annotations
@@ -11,5 +12,15 @@ from limelight.draw.figures import figure, save
 from limelight.draw.grids import grid
 from limelight.draw.outlines import boxes
 from limelight.draw.overlays import overlay
+from limelight.draw.parts import concept_figure, overlay_concepts
 
-__all__ = ["boxes", "colorize", "figure", "grid", "overlay", "save"]
+__all__ = [
+    "boxes",
+    "colorize",
+    "concept_figure",
+    "figure",
+    "grid",
+    "overlay",
+    "overlay_concepts",
+    "save",
+]

@@ -184,6 +184,19 @@ class Explainer:
         """The names of the classes, where they are known."""
         return None if self.classifier is None else self.classifier.class_names
 
+    def plain_request(self, batch: Any) -> Request:
+        """What a run without gradients is asked for, at the layers, about each image's top class.
+
+        `batch`: as the probe prepared it.
+        """
+        return Request(
+            layers=self._layers(batch),
+            gradients=False,
+            scores=(Score(activation=self._activation(batch)),),
+            top=1,
+            reshape=self.reshape_transform,
+        )
+
     def __call__(
         self,
         images: Any,
