@@ -106,6 +106,14 @@ def _photographs_and_a_keras_model() -> dict[str, Any]:
     return {}
 
 
+@stage("concepts")
+def _photographs_and_a_classifier() -> dict[str, Any]:
+    import limelight
+
+    photographs()
+    return {"limelight": limelight, "classifier": classifier()}
+
+
 @stage("own-maps")
 def _a_data_set_with_maps() -> dict[str, Any]:
     photographs()
