@@ -82,6 +82,17 @@ def test_tune_evaluate_status(call: Run, weights: Path, photos: Path, tmp_path: 
     }  # fmt: skip
     assert "5 of 5 images (100%)" in call("status", "RUN").out
 
+    reported = call("report", "RUN", "--out", "other.html", "--images", "3", "--title", "<Ours>")
+    assert reported.code == 0, reported.err
+    assert reported.out.strip() == "other.html"
+    page = Path("other.html").read_text()
+    data = json.loads(page.split('id="report-data">')[1].split("</script>")[0])
+    assert len(data["items"]) == 3 and data["methods"] == ["gradcam", "layercam"]
+    assert "<title>&lt;Ours&gt;</title>" in page
+    assert (
+        call("report", "nothing").err == "limelight: nothing holds no run: it has no config.json\n"
+    )
+
     refused = call(*arguments_of_run, "--target", "predicted")
     assert refused.code == 2
     assert 'target was "true", and is now "predicted"' in refused.err

@@ -253,7 +253,7 @@ def test_fine_maps_are_averaged(tmp_path: Path) -> None:
 
 
 def test_curves_are_drawn_to_scale_and_told_in_words(tmp_path: Path) -> None:
-    lines = {"cam": [(0, 0.1), (0.5, 0.4), (1, 0.0)], "<b>": [(0, 0.0), (1, 0.5)]}
+    lines: dict[str, Any] = {"cam": [(0, 0.1), (0.5, 0.4), (1, 0.0)], "<b>": [(0, 0.0), (1, 0.5)]}
     curves = Curves("Deletion", "share of the pixels", "score", lines, lower=True)
     (chart,) = section(page_of(make_report(1, curves=[curves]), tmp_path), "curves").all("figure")
     assert chart.all("figcaption")[0].text == "Deletion (low is good)"

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     from matplotlib.figure import Figure
 
+    from limelight.maps.notebook import Interactive
+
 
 #: The fields of `Maps` that are arrays with one entry, first, for each image.
 ARRAYS = ("values", "scores", "target", "probability")
@@ -345,6 +347,21 @@ class Maps:
             colormap=colormap,
             seen=seen,
         )
+
+    def interactive(self, images: Any, colormap: str = "jet") -> Interactive:
+        """The maps over `images` in a notebook, with sliders for opacity and for the threshold.
+
+        The first 16 images; it needs no connection. `images`: see `pictures`.
+        """
+        from limelight.maps.notebook import interactive
+
+        return interactive(self, self.pictures(images), colormap)
+
+    def _repr_html_(self) -> str:
+        """The maps alone with the same sliders; `interactive` has the images beneath."""
+        from limelight.maps.notebook import interactive
+
+        return interactive(self, None, "jet")._repr_html_()
 
     # -- keeping ------------------------------------------------------------------------------
 

@@ -20,5 +20,10 @@ def cards_style() -> str:
     return _text("cards.css")
 
 
+def notebook_script() -> str:
+    """`cards_script` and what shows them in a notebook."""
+    return cards_script() + "\n" + _text("notebook.js")
+
+
 def _text(name: str) -> str:
     return (files("limelight.viewer") / name).read_text(encoding="utf-8")
