@@ -126,7 +126,10 @@ def reference(inputs: np.ndarray, layer: str, classes: np.ndarray, method: Metho
     def evidence(inputs: np.ndarray) -> Evidence:
         a, g, _ = networks.plain_evidence(inputs, layer, classes, explained)
         rows = networks.weights()["head"][0].T[classes].astype(np.float64)
-        return Evidence(namespace(a), a, g, rows, lambda: inputs, again=again)
+        at_input = networks.plain_input_gradients(inputs, classes)
+        return Evidence(
+            namespace(a), a, g, rows, lambda: inputs, again=again, input_gradients=at_input
+        )
 
     def again(smooth: Smooth) -> list[Evidence]:
         return [evidence(np.asarray(edited)) for edited, _ in smooth.variants(np, inputs)]

@@ -101,6 +101,17 @@ def plain_evidence(
     return tuple(each.detach().numpy() for each in (activations, gradients, logits))
 
 
+def plain_input_gradients(inputs: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """∂(logit of the class)/∂X, (N, 3, H, W), in float64."""
+    import torch
+
+    images = torch.as_tensor(inputs, dtype=torch.float64).requires_grad_()
+    logits = plain_run(images)
+    score = logits[torch.arange(len(classes)), torch.as_tensor(classes)].sum()
+    (gradients,) = torch.autograd.grad(score, images)
+    return gradients.numpy()
+
+
 # -- PyTorch ----------------------------------------------------------------------------------
 
 

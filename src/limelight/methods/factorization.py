@@ -9,7 +9,7 @@ from limelight.methods.declaration import method
 from limelight.methods.reduce import eigh, over_positions, relu
 
 _LEAST = 1e-4  # of the largest singular value
-_STEPS = 60  # of the alternation; on photographs the map of fewer is the same to 1 %
+_STEPS = 60  # of the alternation; 200 move the map of half of the photographs by less than 0.1 %
 
 
 @method(
