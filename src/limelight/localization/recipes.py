@@ -6,6 +6,7 @@ How each was found and what it reaches is in `docs/localization.md`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from limelight.errors import MethodError, did_you_mean
 
@@ -27,6 +28,11 @@ class Recipe:
     method: str
     refine: str | None = None
     threshold: float | None = None
+
+    @property
+    def boxes(self) -> dict[str, Any]:
+        """What `limelight.evaluate` takes beside the method."""
+        return {"thresholds": self.threshold, "refine": self.refine}
 
 
 RECIPES: dict[str, Recipe] = {
