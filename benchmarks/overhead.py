@@ -7,7 +7,8 @@ median of the rounds' ratios is reported, with the peak of memory beyond the mod
     python benchmarks/overhead.py [--rounds 9] [--only torch]
     python benchmarks/overhead.py --render                        its table from the results
 
-Writes benchmarks/results/overhead.json and its table in README and docs/index.md; exit code 1 where a limit is missed.
+Writes benchmarks/results/overhead.json and its table in README and docs/index.md; exit code 1 where
+a limit is missed.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ import declared
 import reference
 
 ROOT = Path(__file__).parents[1]
+README = "README.md"  # whose place in the site has the first page
 _LINK = re.compile(r"(?<=\]\()([^)#\s:]+)(?=[)#])")
 
 
@@ -48,6 +49,7 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
 
     def turn(match: re.Match[str]) -> str:
         path = outside_path(page.file.src_path, match[1])
+        path = "index.md" if path == README else path
         return posixpath.relpath(path, here or ".") if path else match[1]
 
     text = _LINK.sub(turn, markdown)
@@ -57,7 +59,7 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
 def outside(page: str, markdown: str) -> set[str]:
     """The files of the repository, but not of this folder, that a page links to."""
     paths = (outside_path(page, target) for target in _LINK.findall(markdown))
-    return {path for path in paths if path}
+    return {path for path in paths if path and path != README}
 
 
 def outside_path(page: str, target: str) -> str | None:

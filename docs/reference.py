@@ -33,11 +33,12 @@ def pages() -> dict[str, str]:
 def members(module: ModuleType) -> Iterator[tuple[str, Any]]:
     """The public names of a module, with what they are.
 
-    Those of `__all__` and, where a module resolves more when asked, of `dir`; without `__all__`
+    Those of `__all__` or, where a module has a `__dir__` of its own, of that; without `__all__`
     what is defined in the module itself.
     """
     listed = getattr(module, "__all__", None)
-    names = dir(module) if hasattr(module, "__getattr__") or listed is None else sorted(listed)
+    whole = listed is None or "__dir__" in vars(module)
+    names = dir(module) if whole else sorted(listed)
     for name in names:
         value = getattr(module, name)
         here = listed is not None or getattr(value, "__module__", None) == module.__name__
