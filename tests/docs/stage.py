@@ -127,18 +127,11 @@ def _a_data_set_with_maps() -> dict[str, Any]:
 
 
 @stage("localization")
-def _maps_and_a_data_set() -> dict[str, Any]:
+def _photographs_and_a_classifier() -> dict[str, Any]:
     import limelight
 
-    photographs("boxed")
-    lines = ["file,class,boxes", "cat.jpg,0,20 10 60 50", "dog.png,1,5 5 40 60"]
-    Path("boxed/index.csv").write_text("\n".join(lines) + "\n", "utf-8")
-    model, files = classifier(), ["boxed/cat.jpg", "boxed/dog.png"]
-    maps = limelight.explain(model, files, "layercam")
-    opened = limelight.data.open("csv:boxed")
-    return {
-        "limelight": limelight, "maps": maps, "photographs": files, "model": model, "dataset": opened,
-    }  # fmt: skip
+    photographs()
+    return {"limelight": limelight, "classifier": classifier()}
 
 
 @stage("at-scale")
