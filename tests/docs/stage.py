@@ -107,6 +107,7 @@ def _photographs_and_a_keras_model() -> dict[str, Any]:
 
 
 @stage("concepts")
+@stage("localization")
 def _photographs_and_a_classifier() -> dict[str, Any]:
     import limelight
 
@@ -124,14 +125,6 @@ def _a_data_set_with_maps() -> dict[str, Any]:
     for name in ("cat", "dog"):
         np.save(f"mine/{name}.npy", np.random.default_rng(0).random((8, 8)))
     return {"classifier": classifier()}
-
-
-@stage("localization")
-def _photographs_and_a_classifier() -> dict[str, Any]:
-    import limelight
-
-    photographs()
-    return {"limelight": limelight, "classifier": classifier()}
 
 
 @stage("at-scale")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,18 @@ def pages() -> list[Any]:
     return found
 
 
+@pytest.fixture
+def methods_of_pages_are_forgotten() -> Iterator[None]:
+    """A page that declares a method does so in its own test only."""
+    from limelight.methods import declaration, list_methods
+
+    own = {method.name for method in list_methods()}
+    yield
+    for name in set(declaration._registry) - own:
+        del declaration._registry[name]
+
+
+@pytest.mark.usefixtures("methods_of_pages_are_forgotten")
 @pytest.mark.parametrize("page", pages())
 def test_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -25,9 +25,9 @@ NAMES = [method.name for method in methods_of_layers()]
 
 
 def values(model: Any, images: Any, layer: str = networks.LAST, **options: Any) -> np.ndarray:
-    """All methods' maps (methods, N, h, w)."""
+    """All methods' maps, one after the other: the grid of some is that of the input."""
     found = explain(model, images, NAMES, layer=layer, **options)
-    return np.stack([maps.numpy() for maps in found.values()])
+    return np.concatenate([maps.numpy().ravel() for maps in found.values()])
 
 
 # -- 7 ----------------------------------------------------------------------------------------

@@ -123,10 +123,12 @@ def test_words_stand_out_from_the_background(browser: Any, report: Path, scheme:
 def test_names_are_shown_as_text(browser: Any, report: Path) -> None:
     page, told = opened(browser, report)
     assert told == []
+    from playwright.sync_api import expect
+
     case = page.locator("#item-20")
     case.scroll_into_view_if_needed()
-    assert case.locator("h3").inner_text() == NAME
-    assert case.locator(".id").inner_text() == NAME
+    expect(case.locator("h3")).to_have_text(NAME)  # cases are made when they come near the view
+    expect(case.locator(".id")).to_have_text(NAME)
     assert NAME in page.locator("#class").inner_text()
     page.select_option("#class", label=NAME)
     assert page.locator("#list .case").count() == 1
