@@ -27,6 +27,7 @@ NAMES = [method.name for method in METHODS]
 ANYWHERE = [method.name for method in METHODS if "head" not in method.needs]
 OF_HEAD = [method.name for method in METHODS if "head" in method.needs]
 OF_GRADIENTS = [method.name for method in METHODS if method.differentiates]
+ITERATED = {"dff"}  # sixty steps, each of which rounds
 SIGNED_GAINS = {"groupcam"}  # where no group's mask raises the score, the map is zero
 
 
@@ -68,9 +69,10 @@ def test_2_a_batch_is_its_images(subject: Subject, layer: str) -> None:
     for name, maps in whole.items():
         expected = maps.numpy()
         assert (np.abs(expected).max((-2, -1)) > 0).all() or name in SIGNED_GAINS
-        close(permuted[name].numpy(), expected[[2, 0, 1]], 1e-5, name)
-        close(shards[name].numpy(), expected, 1e-5, name)
-        close(np.concatenate([single[name].numpy() for single in singles]), expected, 1e-5, name)
+        near = 1e-4 if name in ITERATED else 1e-5
+        close(permuted[name].numpy(), expected[[2, 0, 1]], near, name)
+        close(shards[name].numpy(), expected, near, name)
+        close(np.concatenate([single[name].numpy() for single in singles]), expected, near, name)
         for field in ("scores", "target", "probability"):
             parts = [as_numpy(getattr(single[name], field)) for single in singles]
             np.testing.assert_allclose(
@@ -217,6 +219,8 @@ def test_5_real_weights_in_both_frameworks(mobilenet: Any, data: Path) -> None:
     for layer in (subject.last, subject.early):
         names = affordable(NAMES if layer == subject.last else ANYWHERE, subject, layer)
         names.remove("fem")  # it cuts at μ + 2σ: what lies there is in or out by the last bit
+        if "saliency" in names:  # and so are the ReLUs of the whole network
+            names.remove("saliency")
         found = explain(mobilenet, images, names, layer=layer)
         expected = explain(rebuilt, channels_first, names, layer=layer)
         for name in names:
