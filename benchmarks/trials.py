@@ -67,6 +67,7 @@ class Trial:
         layer: "stages", "middle", "deep", or None for what is chosen.
         normalizer: of the map before it is scored.
         rule: of the thresholds for the mean IoU.
+        components: "largest", or "together": the box around all that is foreground.
         refine: as for `Maps.boxes`.
         prior: the weight of a centred Gaussian, which looks at no image.
         constants: of `limelight.methods.affinity`, other than its own.
@@ -81,6 +82,7 @@ class Trial:
     smooth: str | None = None
     normalizer: str = "max"
     rule: str = "max"
+    components: str = "largest"
     refine: str | None = None
     prior: float = 0.0
     constants: Mapping[str, Any] = field(default_factory=dict)
@@ -126,6 +128,7 @@ TRIALS = (
     Trial("`cam`, percentile", "cam", normalizer="percentile"),
     Trial("`cam`, ivr", "cam", normalizer="ivr"),
     Trial("`gradcam`, cut by Otsu", "gradcam", rule="otsu"),
+    Trial("`gradcam`, all components together", "gradcam", components="together"),
     Trial("`gradcam`, flips", "gradcam", smooth="flips", passes=2),
     Trial("`gradcam`, flips and brightness", "gradcam", smooth="flips+scales", passes=6),
     Trial("`gradcam`, a centred Gaussian added at 0.3", "gradcam", prior=0.3),
@@ -150,6 +153,7 @@ TRIALS = (
     Trial("… two steps of the walk", constants={"_doubly_normalized": _two_steps}),
     Trial("… of Grad-CAM", "affinitycam:base=gradcam"),
     Trial("… of HiResCAM", "affinitycam:base=hirescam"),
+    Trial("… all components together", components="together"),
     Trial("… flips", smooth="flips", passes=2),
     Trial("… a centred Gaussian added at 0.3", prior=0.3),
     Trial("… guided filter", refine="guided-filter"),
@@ -159,6 +163,21 @@ TRIALS = (
     Trial("… random walk without colours", refine="random-walk:colours=0:weight=1"),
     Trial("… superpixels", refine="superpixels"),
 )  # fmt: skip
+
+
+class Together(Tuner):
+    """Tunes boxes around all components together."""
+
+    def _locate(self, values: np.ndarray) -> np.ndarray:
+        # Beyond a threshold lies what the maximum of its row, or column, is beyond.
+        cuts = self._thresholds[:, None] * values.max()
+        found = np.full((len(cuts), 4), np.nan)
+        for axis, place in ((0, 0), (1, 1)):
+            beyond = values.max(axis=axis)[None] > cuts
+            some = beyond.any(axis=1)
+            found[some, place] = beyond.argmax(axis=1)[some]
+            found[some, place + 2] = beyond.shape[1] - beyond[:, ::-1].argmax(axis=1)[some]
+        return found
 
 
 def maps_of(
@@ -192,7 +211,8 @@ def score(
     trial: Trial, maps: list[tuple[np.ndarray, Frame]], examples: Sequence[data.Example]
 ) -> dict[str, float]:
     """MaxBoxAcc V1 and V2, the best mean IoU, and its threshold."""
-    tuner = Tuner((trial.normalizer,), rule=trial.rule, goal="iou")
+    kind = Together if trial.components == "together" else Tuner
+    tuner = kind((trial.normalizer,), rule=trial.rule, goal="iou")
     metrics = {f"maxboxacc-v{version}": MaxBoxAcc(version) for version in (1, 2)}
     for (values, frame), example in zip(maps, examples, strict=True):
         if trial.refine is not None:
