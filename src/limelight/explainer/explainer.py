@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
-from limelight.errors import MethodError, NoSpatialLayer, TargetError
+from limelight.errors import MethodError, TargetError
 from limelight.explainer import facts
+from limelight.explainer.asked_layers import AskedLayers
 from limelight.explainer.choice import Choice, share_options
 from limelight.explainer.fusion import FUSIONS, across_layers, fuse_layers
 from limelight.explainer.gathering import Gathering
@@ -20,10 +21,8 @@ from limelight.methods.reduce import OF_COMPONENT
 from limelight.probes import Capture, Probe, Request, probe_for
 from limelight.probes.beside import beside
 from limelight.probes.beside import given as beside_images
-from limelight.probes.choosing import choose, resolve
 from limelight.probes.first_norm import watching_first_norm
 from limelight.probes.precision import full_precision
-from limelight.probes.stages import last_of_stages
 from limelight.scores import Score
 from limelight.smoothing import Smooth
 from limelight.targets.parsing import parse_target
@@ -158,11 +157,10 @@ class Explainer:
         self.probe: Probe = probe_for(model.model if isinstance(model, Classifier) else model)
         self._choice = Choice(method, self.probe, compat)
         self.methods = self._choice.methods
-        self._many_layers = isinstance(layer, list | tuple)
-        self._asked = list(layer) if self._many_layers else [layer]
-        if not self.methods or not self._asked:
-            raise MethodError("an empty list of methods or layers leaves nothing to explain")
-        if layer is not None and len(self._asked) < 2:
+        if not self.methods:
+            raise MethodError("an empty list of methods leaves nothing to explain")
+        self._layers = AskedLayers(self.probe, self.methods, layer)
+        if self._layers.one:
             self._choice.leave_out_several()
         self.eigen_smooth = eigen_smooth
         if eigen_smooth:
@@ -190,7 +188,7 @@ class Explainer:
         `batch`: as the probe prepared it.
         """
         return Request(
-            layers=self._layers(batch),
+            layers=self._layers.paths(batch),
             gradients=False,
             scores=(Score(activation=self._activation(batch)),),
             top=1,
@@ -230,11 +228,11 @@ class Explainer:
         parts: dict[tuple[str, str], list[Maps]] = {}
         for start, stop in given.batches(batch_size):
             batch, frames = given.part(start, stop)
-            layers = self._layers(batch)
-            several = self._several(choice, layers, batch)
+            layers = self._layers.paths(batch)
+            several = self._layers.across(choice, batch)
             scores = self._scores(score, negative, self._activation(batch))
             request = Request(
-                layers=tuple(dict.fromkeys((*layers, *several))) if self._layered else (),
+                layers=tuple(dict.fromkeys((*layers, *several))) if self._layers.explained else (),
                 gradients=any(method.differentiates for method in choice.methods),
                 scores=tuple(dict.fromkeys(scores.values())),
                 top=wanted.top,
@@ -289,37 +287,6 @@ class Explainer:
             )
         return self.classifier.name_to_index(name)
 
-    @property
-    def _layered(self) -> bool:
-        """Whether any method explains a layer, and not the attention of all blocks."""
-        return not all(method.of_attention for method in self.methods)
-
-    def _layers(self, batch: Any) -> tuple[str, ...]:
-        if not self._layered and self._asked == [None]:
-            return ("attention",)
-        return tuple(self._layer(layer, batch) for layer in self._asked)
-
-    def _several(self, choice: Choice, layers: tuple[str, ...], batch: Any) -> tuple[str, ...]:
-        """The layers of the methods that make one map of several; () where there are none."""
-        across = [method for method in choice.methods if method.across]
-        if not across or self._asked != [None]:
-            return layers if across else ()
-        try:
-            return tuple(last_of_stages(self.probe.trace(batch)))
-        except NoSpatialLayer as error:
-            if any(choice.named(method) for method in across):
-                raise
-            for method in across:
-                choice.leave_out(method, str(error))
-            return ()
-
-    def _layer(self, layer: Any, batch: Any) -> str:
-        if layer is None:
-            return choose(self.probe.trace(batch))
-        if isinstance(layer, str):
-            return resolve(layer, self.probe.layer_names(), self.probe.separator)
-        return self.probe.path_of(layer)
-
     def _activation(self, batch: Any) -> str:
         own = self.probe.activation(batch)
         if own is not None:
@@ -340,7 +307,7 @@ class Explainer:
             try:
                 return request, self.probe.capture(batch, request, index)
             except MethodError as error:
-                if not request.attention or not self._layered:
+                if not request.attention or not self._layers.explained:
                     raise
                 # A model may be built so that it is LeGrad alone that cannot run.
                 of_blocks = [each for each in choice.methods if "block_gradients" in each.needs]
@@ -394,7 +361,7 @@ class Explainer:
         for (method, layer), maps in found.items():
             by_method.setdefault(method, {})[layer] = maps
         for each in choice.methods:
-            if not self._many_layers or self.fuse is not None or each.across is not None:
+            if not self._layers.many or self.fuse is not None or each.across is not None:
                 by_method[each.name] = next(iter(by_method[each.name].values()))
         return by_method if choice.many else next(iter(by_method.values()))
 
