@@ -87,6 +87,20 @@ def photographs(tmp_path: Path) -> list[Path]:
 
 
 @pytest.fixture
+def annotated(tmp_path: Path) -> Path:
+    """A folder of four blurred pictures of 60 × 40 pixels, with a class and a box each."""
+    folder = tmp_path / "annotated"
+    folder.mkdir()
+    lines = ["file,class,boxes"]
+    for i in range(4):
+        pixels = np.random.default_rng(i).integers(0, 255, (6, 9, 3)).astype(np.uint8)
+        Image.fromarray(pixels).resize((60, 40)).save(folder / f"{i}.png")
+        lines.append(f"{i}.png,tabby,{i} {i} {i + 30} {i + 25}")
+    (folder / "manifest.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+@pytest.fixture
 def bad_photographs(tmp_path: Path, photographs: list[Path]) -> dict[Path, str]:
     """Files that are no photographs, each with what is said of it."""
     truncated, text, empty = (tmp_path / f"{name}.jpg" for name in ("cut", "text", "empty"))

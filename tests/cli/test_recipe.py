@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 import limelight
 from cli.conftest import Call
@@ -17,34 +16,21 @@ from limelight.localization import DEFAULT_RECIPE, RECIPES
 Run = Callable[..., Call]
 
 
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    lines = ["file,class,boxes"]
-    for i in range(2):
-        pixels = np.random.default_rng(i).integers(0, 255, (6, 9, 3)).astype(np.uint8)
-        Image.fromarray(pixels).resize((60, 40)).save(folder / f"{i}.png")
-        lines.append(f"{i}.png,tabby,{i} {i} {i + 30} {i + 25}")
-    (folder / "manifest.csv").write_text("\n".join(lines) + "\n")
-    return folder
-
-
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_boxes_by_a_recipe_are_those_of_localize(
-    call: Run, weights: Path, photos: Path, recipe: str
+    call: Run, weights: Path, annotated: Path, recipe: str
 ) -> None:
-    image = photos / "0.png"
+    image = annotated / "0.png"
     said = call("explain", image, "-m", weights, "--recipe", recipe, "--json")
     assert said.code == 0, said.err
     expected = limelight.localize(limelight.load(weights), [image], recipe)[0]
     np.testing.assert_allclose(said.json[0]["results"][0]["box"], expected, atol=0.01)
 
 
-def test_the_default_recipe_is_evaluated(call: Run, weights: Path, photos: Path) -> None:
+def test_the_default_recipe_is_evaluated(call: Run, weights: Path, annotated: Path) -> None:
     pytest.importorskip("pyarrow")
     for out, how in (("named", ["--recipe", DEFAULT_RECIPE]), ("silent", [])):
-        done = call("evaluate", photos, "-m", weights, "--out", out, *how)
+        done = call("evaluate", annotated, "-m", weights, "--out", out, *how)
         assert done.code == 0, done.err
         kept = json.loads(Path(out, "config.json").read_text())["configuration"]
         assert kept["methods"] == [RECIPES[DEFAULT_RECIPE].method]
@@ -64,7 +50,7 @@ def test_the_default_recipe_is_evaluated(call: Run, weights: Path, photos: Path)
     ],
 )
 def test_what_does_not_fit_is_one_sentence(
-    call: Run, weights: Path, photos: Path, words: list[str], answer: str
+    call: Run, weights: Path, annotated: Path, words: list[str], answer: str
 ) -> None:
-    said = call("explain", photos / "0.png", "-m", weights, *words)
+    said = call("explain", annotated / "0.png", "-m", weights, *words)
     assert said.code == 2 and answer in said.err and "Traceback" not in said.err

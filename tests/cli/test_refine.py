@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 import limelight
 from cli.conftest import Call
@@ -21,21 +20,8 @@ Run = Callable[..., Call]
 REFINE = "random-walk:spread=20"
 
 
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    lines = ["file,class,boxes"]
-    for i in range(4):
-        pixels = np.random.default_rng(i).integers(0, 255, (6, 9, 3)).astype(np.uint8)
-        Image.fromarray(pixels).resize((60, 40)).save(folder / f"{i}.png")
-        lines.append(f"{i}.png,tabby,{i} {i} {i + 30} {i + 25}")
-    (folder / "manifest.csv").write_text("\n".join(lines) + "\n")
-    return folder
-
-
-def test_explain(call: Run, weights: Path, photos: Path) -> None:
-    image = photos / "0.png"
+def test_explain(call: Run, weights: Path, annotated: Path) -> None:
+    image = annotated / "0.png"
     said = call("explain", image, "-m", weights, "--threshold", 0.9, "--refine", REFINE, "--json")
     assert said.code == 0, said.err
     maps = limelight.explain(load(weights), [image])
@@ -44,10 +30,19 @@ def test_explain(call: Run, weights: Path, photos: Path) -> None:
     np.testing.assert_allclose(said.json[0]["results"][0]["box"], expected, atol=0.01)
 
 
-def test_tune_then_evaluate_and_run(call: Run, weights: Path, photos: Path) -> None:
+def test_tune_then_evaluate_and_run(call: Run, weights: Path, annotated: Path) -> None:
     pytest.importorskip("pyarrow")
     tuned = call(
-        "tune", photos, "-m", weights, "--methods", "gradcam", "--refine", REFINE, "--out", "t.json"
+        "tune",
+        annotated,
+        "-m",
+        weights,
+        "--methods",
+        "gradcam",
+        "--refine",
+        REFINE,
+        "--out",
+        "t.json",
     )
     assert tuned.code == 0, tuned.err
     threshold = read_thresholds("t.json")["gradcam"]
@@ -57,7 +52,7 @@ def test_tune_then_evaluate_and_run(call: Run, weights: Path, photos: Path) -> N
         "evaluate": ["--methods", "gradcam", "--threshold-file", "t.json"],
         "run": ["--refine", REFINE, "--threshold", threshold.value, "--target", "true"],
     }.items():
-        done = call(command, photos, "-m", weights, "--out", command, *how)
+        done = call(command, annotated, "-m", weights, "--out", command, *how)
         assert done.code == 0, done.err
         configuration = json.loads(Path(command, "config.json").read_text())["configuration"]
         assert configuration["cuts"]["gradcam"]["refine"] == REFINE
@@ -81,8 +76,8 @@ def test_the_help_names_every_refiner(call: Run, command: str) -> None:
     ],
 )
 def test_a_bad_refiner_is_one_sentence(
-    call: Run, weights: Path, photos: Path, refine: str, words: str
+    call: Run, weights: Path, annotated: Path, refine: str, words: str
 ) -> None:
-    for command in (["explain", photos / "0.png"], ["evaluate", photos], ["tune", photos]):
+    for command in (["explain", annotated / "0.png"], ["evaluate", annotated], ["tune", annotated]):
         said = call(*command, "-m", weights, "--refine", refine, "--out", "out")
         assert said.code == 2 and words in said.err and "Traceback" not in said.err
