@@ -58,8 +58,7 @@ def test_maps_at_the_image_s_size_and_their_boxes(page: Any, name: str) -> None:
             """([text, shape, frame, thresholds]) => {
                 const values = limelight.normalize(limelight.floats(text));
                 const large = limelight.resize(values, shape, frame);
-                const size = frame.original_size;
-                return [[...large], thresholds.map((t) => limelight.largestBox(large, size, t)),
+                return [[...large], thresholds.map(limelight.boxes(values, shape, frame)),
                         [...limelight.seen(frame).rows], [...limelight.seen(frame).columns]];
             }""",
             [base64.b64encode(raw.tobytes()).decode(), shape, as_json(frame), [0.0, 0.2, 0.5, 0.9]],
@@ -77,14 +76,36 @@ def test_maps_at_the_image_s_size_and_their_boxes(page: Any, name: str) -> None:
         np.testing.assert_array_equal(seen.astype(bool), frame.seen())
 
 
+def test_boxes_in_photographs_of_many_pixels(page: Any) -> None:
+    thresholds = [0.05, 0.2, 0.35, 0.5, 0.65, 0.8, 0.95]
+    for seed, frame in enumerate(
+        [
+            Frame.identity((1500, 2100)).resize((224, 224)),
+            Frame.identity((1200, 1800)).resize((256, 384)).crop(16, 80, (224, 224)),
+            Frame.identity((1400, 1100)).orient(6).resize((160, 224)),
+        ]
+    ):
+        raw = smooth(seed + 7, (7, 7) if seed else (14, 14))
+        found = page.evaluate(
+            """([text, shape, frame, thresholds]) => {
+                const values = limelight.normalize(limelight.floats(text));
+                return thresholds.map(limelight.boxes(values, shape, frame));
+            }""",
+            [base64.b64encode(raw.tobytes()).decode(), raw.shape, as_json(frame), thresholds],
+        )
+        map_ = carried(normalize(raw), frame)
+        expected = [locate(map_, threshold) for threshold in thresholds]
+        np.testing.assert_array_equal(np.asarray(found, float), expected)
+
+
 def test_components_touch_at_corners_and_of_equal_ones_the_first_counts(page: Any) -> None:
     random = np.random.default_rng(0)
     for _ in range(60):
         h, w = random.integers(1, 12, 2)
         map_ = (random.random((h, w)) < 0.45).astype(np.float32)
         box = page.evaluate(
-            "([values, size]) => limelight.largestBox(values, size, 0.5)",
-            [map_.ravel().tolist(), [int(h), int(w)]],
+            "([values, frame]) => limelight.boxes(values, frame.original_size, frame)(0.5)",
+            [map_.ravel().tolist(), as_json(Frame.identity((int(h), int(w))))],
         )
         known = locate(map_, 0.5)
         assert (box is None) == np.isnan(known).any()

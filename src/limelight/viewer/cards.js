@@ -9,7 +9,6 @@
 (() => {
   const SVG = "http://www.w3.org/2000/svg";
   const LONGEST = 256; // pixels of a painted map
-  const MOST = 1e6; // pixels in which boxes are sought; of larger images a smaller copy is searched
 
   function element(tag, name, text) {
     const made = document.createElement(tag);
@@ -103,16 +102,12 @@
 
     const values = cells(map.cells);
     const [high, wide] = item.size;
-    const step = Math.min(1, Math.sqrt(MOST / (high * wide)));
-    const size = scaled(item.size, step);
-    let whole = null; // made when a box is sought
+    let boxAt = null; // made when a box is sought
 
     function box(threshold) {
       if (threshold === null) return map.box;
-      whole ??= limelight.resize(values, map.grid, map.frame, size);
-      const found = limelight.largestBox(whole, size, threshold);
-      const [down, across] = [high / size[0], wide / size[1]];
-      return found && [found[0] * across, found[1] * down, found[2] * across, found[3] * down];
+      boxAt ??= limelight.boxes(values, map.grid, map.frame);
+      return boxAt(threshold);
     }
 
     function paint(table) {

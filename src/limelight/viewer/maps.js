@@ -78,14 +78,11 @@ globalThis.limelight = (() => {
     };
   }
 
-  // A map on `grid` at `size` pixels of the original image, half-pixel bilinear; 0 where not seen.
-  function resize(values, grid, frame, size = frame.original_size) {
-    const { rows, columns, swapped } = resampling(frame, grid, size);
-    const [h, w] = size;
+  // Every row of cells along x, of `w` pixels: few cells are read often.
+  function widened(values, grid, { columns, swapped }, w) {
     const cellsDown = swapped ? grid[1] : grid[0];
     const at = swapped ? (row, column) => values[column * grid[1] + row]
       : (row, column) => values[row * grid[1] + column];
-    // First every row of cells along x, then down: few cells are read often.
     const wide = new Float32Array(cellsDown * w);
     for (let row = 0; row < cellsDown; row++) {
       for (let x = 0; x < w; x++) {
@@ -94,6 +91,15 @@ globalThis.limelight = (() => {
         wide[row * w + x] = columns.seen[x] ? value : 0;
       }
     }
+    return wide;
+  }
+
+  // A map on `grid` at `size` pixels of the original image, half-pixel bilinear; 0 where not seen.
+  function resize(values, grid, frame, size = frame.original_size) {
+    const [h, w] = size;
+    const resampled = resampling(frame, grid, size);
+    const { rows } = resampled;
+    const wide = widened(values, grid, resampled, w);
     const found = new Float32Array(h * w);
     for (let y = 0; y < h; y++) {
       if (!rows.seen[y]) continue;
@@ -113,19 +119,64 @@ globalThis.limelight = (() => {
     return { rows: rows.seen, columns: columns.seen };
   }
 
-  function maximum(values) {
-    let top = 0;
-    for (let i = 0; i < values.length; i++) if (values[i] > top) top = values[i];
-    return top;
+  // Where positions keep reading between the same two cells: [first, last] of each such stretch.
+  function stretches({ low, seen }) {
+    const found = [];
+    for (let i = 0; i < low.length; i++) {
+      if (i && low[i] === low[i - 1] && seen[i] === seen[i - 1]) found[found.length - 1][1] = i;
+      else found.push([i, i]);
+    }
+    return found;
   }
 
-  // The box of the largest 8-connected component of what exceeds threshold · maximum; null where
-  // nothing does. `values` has [height, width] = size.
-  function largestBox(values, size, threshold) {
-    const [h, w] = size;
-    const top = maximum(values);
-    const cut = threshold * top;
-    if (top <= 0) return null;
+  // The last of `first` to `last` for which `holds` is what it is for the first; it changes once.
+  function lastAlike(first, last, holds) {
+    const wanted = holds(first);
+    while (first < last) {
+      const middle = (first + last + 1) >> 1;
+      if (holds(middle) === wanted) first = middle;
+      else last = middle - 1;
+    }
+    return first;
+  }
+
+  // threshold → the box of the largest 8-connected component of what exceeds threshold · maximum,
+  // in the pixels of the original image, whatever their number; null where nothing does.
+  //
+  // Between two cells a map rises or falls along a row, so that each stretch has one edge at most,
+  // which is sought by halves; no map of the image's size is made.
+  function boxes(values, grid, frame) {
+    const [h, w] = frame.original_size;
+    const resampled = resampling(frame, grid, [h, w]);
+    const { rows } = resampled;
+    const wide = widened(values, grid, resampled, w);
+    const at = (y, x) => {
+      const part = rows.weight[y];
+      return Math.fround(wide[rows.low[y] * w + x] * (1 - part) + wide[rows.high[y] * w + x] * part);
+    };
+    const across = stretches(resampled.columns);
+    let top = 0;
+    for (const y of stretches(rows).flat()) {
+      if (rows.seen[y]) for (const x of across.flat()) top = Math.max(top, at(y, x));
+    }
+    return (threshold) => {
+      if (top <= 0) return null;
+      const cut = threshold * top;
+      return largestComponent(w, h, (y, add) => {
+        if (!rows.seen[y]) return;
+        const above = (x) => at(y, x) > cut;
+        for (const [first, last] of across) {
+          const edge = lastAlike(first, last, above);
+          if (above(first)) add(first, edge + 1);
+          else if (edge < last) add(edge + 1, last + 1);
+        }
+      });
+    };
+  }
+
+  // The box of the component of the most pixels; `runs(y, add)` calls add(start, stop) for the
+  // runs of the row y, from left to right, where one may begin at the end of another.
+  function largestComponent(w, h, runs) {
     const starts = [], stops = [], lines = [], parent = [];
     const root = (i) => {
       while (parent[i] !== i) i = parent[i] = parent[parent[i]];
@@ -134,15 +185,17 @@ globalThis.limelight = (() => {
     let above = 0; // the first run of the row above
     for (let y = 0; y < h; y++) {
       const first = starts.length;
-      for (let x = 0, line = y * w; x < w; x++) {
-        if (!(values[line + x] > cut)) continue;
-        const start = x;
-        while (x < w && values[line + x] > cut) x++;
+      runs(y, (start, stop) => {
+        const last = starts.length - 1;
+        if (last >= first && stops[last] === start) {
+          stops[last] = stop;
+          return;
+        }
         parent.push(starts.length);
         starts.push(start);
-        stops.push(x);
+        stops.push(stop);
         lines.push(y);
-      }
+      });
       let other = above;
       for (let run = first; run < starts.length; run++) {
         while (other < first && stops[other] < starts[run]) other++;
@@ -204,5 +257,5 @@ globalThis.limelight = (() => {
     context.putImageData(picture, 0, 0);
   }
 
-  return { bytes, floats, normalize, resize, seen, largestBox, iou, paint };
+  return { bytes, floats, normalize, resize, seen, boxes, iou, paint };
 })();

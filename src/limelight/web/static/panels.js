@@ -3,7 +3,6 @@
 import { element, percent, shape } from "./elements.js";
 
 const LARGEST = 512; // a map is smooth: more pixels would show nothing more
-const EXACT = 4_000_000; // up to so many pixels a box is found at the image's own size
 
 const within = ([height, width], pixels) => {
   const scale = Math.min(1, Math.sqrt(pixels / (height * width)));
@@ -15,17 +14,9 @@ export class MapOfMethod {
   constructor(told) {
     Object.assign(this, told);
     this.values = limelight.normalize(limelight.floats(told.values));
-    this.size = within(told.frame.original_size, EXACT);
-    this.resized = limelight.resize(this.values, told.shape, told.frame, this.size);
+    this.boxAt = limelight.boxes(this.values, told.shape, told.frame);
     this.painted = within(told.frame.original_size, LARGEST * LARGEST);
     this.small = limelight.resize(this.values, told.shape, told.frame, this.painted);
-  }
-
-  boxAt(threshold) {
-    const box = limelight.largestBox(this.resized, this.size, threshold);
-    const [height, width] = this.frame.original_size;
-    const scales = [width / this.size[1], height / this.size[0]];
-    return box && box.map((side, i) => side * scales[i % 2]);
   }
 }
 
