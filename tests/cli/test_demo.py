@@ -70,23 +70,21 @@ def cache(tmp_path: Path) -> Path:
     return tmp_path / "digits"
 
 
-# One test for each framework, for a demo is worth its time only once.
-@pytest.mark.parametrize("framework", ["torch", "keras"])
-def test_the_demo_trains_explains_localizes_and_reports(
-    framework: str, tmp_path: Path, cache: Path
-) -> None:
-    pytest.importorskip(framework)
+def test_the_demo_trains_explains_localizes_and_reports(tmp_path: Path, cache: Path) -> None:
+    pytest.importorskip("torch")
     out = tmp_path / "demo"
-    arguments = ("--images", "800", "--epochs", "8", "--framework", framework)
-    printed = finish(start(out, cache, *arguments, KERAS_BACKEND="tensorflow"))
-    demo = Demo(out, printed, json.loads((out / "numbers.json").read_text(encoding="utf-8")))
+    arguments = ("--images", "800", "--epochs", "8")
+    demo = finished(out, finish(start(out, cache, *arguments)))
     check_that_boxes_beat_what_looks_at_no_image(demo)
     check_that_the_numbers_are_those_of_the_boxes(demo)
     check_the_terminal(demo)
     check_the_files(demo)
     check_the_report(demo, cache)
-    if framework == "torch":
-        check_that_a_second_call_reuses_the_model(demo, cache, arguments)
+    check_that_a_second_call_reuses_the_model(demo, cache, arguments)
+
+
+def finished(out: Path, printed: str) -> Demo:
+    return Demo(out, printed, json.loads((out / "numbers.json").read_text(encoding="utf-8")))
 
 
 def finish(process: subprocess.Popen[str]) -> str:
@@ -176,12 +174,11 @@ def check_that_a_second_call_reuses_the_model(
     assert again["table"] == demo.numbers["table"]
 
 
-def test_ctrl_c_keeps_what_is_finished_and_the_next_call_goes_on(
-    tmp_path: Path, cache: Path
-) -> None:
-    pytest.importorskip("torch")
-    arguments = ("--images", "200", "--epochs", "3")
-    with start(tmp_path / "cut", cache, *arguments) as process:
+def test_in_keras_after_ctrl_c_the_next_call_goes_on(tmp_path: Path, cache: Path) -> None:
+    pytest.importorskip("tensorflow")
+    arguments = ("--images", "200", "--epochs", "3", "--framework", "keras")
+    out = tmp_path / "cut"
+    with start(out, cache, *arguments, KERAS_BACKEND="tensorflow") as process:
         assert process.stdout is not None
         for line in process.stdout:
             if line.startswith("epoch"):  # the first one is finished
@@ -191,14 +188,14 @@ def test_ctrl_c_keeps_what_is_finished_and_the_next_call_goes_on(
     assert process.returncode == 130, rest
     assert "Interrupted" in rest
     assert "Traceback" not in rest
-    resumed = finish(start(tmp_path / "cut", cache, *arguments))
+    resumed = finish(start(out, cache, *arguments, KERAS_BACKEND="tensorflow"))
     assert 1 <= sum(line.startswith("epoch") for line in resumed.splitlines()) <= 2, resumed
-    finish(start(tmp_path / "whole", cache, *arguments))
-    cut, whole = (
-        json.loads((tmp_path / name / "numbers.json").read_text(encoding="utf-8"))["table"]
-        for name in ("cut", "whole")
-    )
-    assert cut == whole
+    demo = finished(out, resumed)
+    check_that_the_numbers_are_those_of_the_boxes(demo)
+    check_the_files(demo)
+    whole = tmp_path / "whole"
+    uncut = finished(whole, finish(start(whole, cache, *arguments, KERAS_BACKEND="tensorflow")))
+    assert demo.numbers["table"] == uncut.numbers["table"]
 
 
 def test_an_unknown_framework_is_a_bad_call(tmp_path: Path, cache: Path) -> None:
@@ -214,8 +211,7 @@ def test_the_whole_demo_reaches_its_figures(framework: str, tmp_path: Path, cach
     process = start(tmp_path, cache, "--framework", framework, OMP_NUM_THREADS="2")
     printed, _ = process.communicate()
     assert process.returncode == 0, printed
-    numbers = json.loads((tmp_path / "numbers.json").read_text(encoding="utf-8"))
-    found = Demo(tmp_path, printed, numbers)
-    assert numbers["accuracy"]["value"] >= 0.95
+    found = finished(tmp_path, printed)
+    assert found.numbers["accuracy"]["value"] >= 0.95
     better = max(found.value(name, "mean-iou") for name in ("centre-box", "whole-image"))
     assert found.value("cam", "mean-iou") >= 2.5 * better

@@ -1,12 +1,14 @@
 """Examples 1 and 2: the courses on Cars196 and Stanford Dogs, from both forms of the files.
 
-One form through the script, the other through the notebook: all four ways, each once.
+One form through the script, the other through the notebook: of all four ways, each once, two are
+long proofs.
 """
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +18,11 @@ from examples import miniatures
 from examples.conftest import EXAMPLES, Run
 
 SMALL = {"WEIGHTS": "none", "SIDE": 64, "EPOCHS": 1, "BATCH": 8}
-WAYS = [("folder", "script"), ("tfds", "notebook")]
+SCRIPT, NOTEBOOK = ("folder", "script"), ("tfds", "notebook")
+
+
+def long(way: tuple[str, str]) -> Any:
+    return pytest.param(*way, marks=pytest.mark.soak)
 
 
 def files(kind: str, form: str, folder: Path) -> str:
@@ -27,7 +33,7 @@ def files(kind: str, form: str, folder: Path) -> str:
     return f"{kind}:{getattr(miniatures, kind)(folder, train=8, test=4)}"
 
 
-@pytest.mark.parametrize(("form", "kind"), WAYS)
+@pytest.mark.parametrize(("form", "kind"), [long(SCRIPT), NOTEBOOK])
 def test_cars196(form: str, kind: str, run_example: Run, tmp_path: Path) -> None:
     source = files("cars196", form, tmp_path / "data")
     printed = run_example("cars196_keras", kind, "torch", CARS196=source, ITEM=1, **SMALL)
@@ -61,7 +67,7 @@ def numbers(printed: str, name: str) -> list[float]:
     return [float(number) for number in found.split(", ")]
 
 
-@pytest.mark.parametrize(("form", "kind"), WAYS)
+@pytest.mark.parametrize(("form", "kind"), [SCRIPT, long(NOTEBOOK)])
 def test_stanford_dogs(form: str, kind: str, run_example: Run, tmp_path: Path) -> None:
     source = files("stanford_dogs", form, tmp_path / "data")
     printed = run_example("stanford_dogs_keras", kind, "torch", DOGS=source, **SMALL)

@@ -6,12 +6,14 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from examples.conftest import Run
 from limelight.data.mnist import read_idx
 
 
+@pytest.mark.soak
 def test_97_percent_and_the_pictures(run_example: Run, data: Path, tmp_path: Path) -> None:
     printed = run_example("mnist_gradcam", MNIST=f"mnist:{data / 'mnist'}", TRAIN=8000, EPOCHS=4)
     (accuracy,) = re.findall(r"test accuracy ([\d.]+)% of 2000 digits", printed)

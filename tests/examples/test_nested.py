@@ -11,7 +11,7 @@ from examples import miniatures
 from examples.conftest import Run
 
 
-@pytest.mark.parametrize("kind", ["script", "notebook"])
+@pytest.mark.parametrize("kind", ["script", pytest.param("notebook", marks=pytest.mark.soak)])
 def test_the_layer_inside_and_batches(kind: str, run_example: Run, tmp_path: Path) -> None:
     folder = miniatures.cars196(tmp_path / "cars", train=4, test=4)
     printed = run_example("keras_nested", kind, CARS196=folder, WEIGHTS="none", SIDE=64, BATCH=4)

@@ -14,7 +14,11 @@ from limelight.data import open
 
 
 @pytest.mark.parametrize(
-    ("model", "kind"), [("torchvision:resnet18", "script"), ("timm:resnet18", "notebook")]
+    ("model", "kind"),
+    [
+        ("torchvision:resnet18", "script"),
+        pytest.param("timm:resnet18", "notebook", marks=pytest.mark.soak),
+    ],
 )
 def test_the_batch_of_test_images(model: str, kind: str, run_example: Run, tmp_path: Path) -> None:
     pytest.importorskip(model.partition(":")[0])

@@ -32,7 +32,7 @@ def boxes_of(printed: str) -> list[list[float]]:
     return [ast.literal_eval(found) for found in re.findall(r"\[\d[\d., ]*\]", printed)]
 
 
-@pytest.mark.parametrize("kind", ["script", "notebook"])
+@pytest.mark.parametrize("kind", ["script", pytest.param("notebook", marks=pytest.mark.soak)])
 def test_counterfactual(
     kind: str, run_example: Run, settings: dict[str, Any], tmp_path: Path
 ) -> None:
