@@ -27,7 +27,9 @@ NAMES = [method.name for method in METHODS]
 ANYWHERE = [method.name for method in METHODS if "head" not in method.needs]
 OF_HEAD = [method.name for method in METHODS if "head" in method.needs]
 OF_GRADIENTS = [method.name for method in METHODS if method.differentiates]
-ITERATED = {"dff"}  # sixty steps, each of which rounds
+# Sixty steps: noise of 1e-4 in the activations of the real MobileNetV2 moves the map by 5e-5 in the
+# middle and by 6e-4 at most; what rounds the activations moves other methods by that noise itself.
+ITERATED = {"dff"}
 SIGNED_GAINS = {"groupcam"}  # where no group's mask raises the score, the map is zero
 
 
@@ -40,7 +42,9 @@ def maps_of(subject: Subject, images: Any, layer: str | None) -> dict[str, np.nd
 
 
 def close(found: np.ndarray, expected: np.ndarray, tolerance: float, name: str = "") -> None:
-    """Equal to `tolerance` of each map's maximum."""
+    """Equal to `tolerance` of each map's maximum, to ten times that after many steps."""
+    if name in ITERATED:
+        tolerance *= 10
     assert found.shape == expected.shape
     size = np.abs(expected).max((-2, -1), keepdims=True)
     error = np.abs(found - expected)
@@ -69,10 +73,9 @@ def test_2_a_batch_is_its_images(subject: Subject, layer: str) -> None:
     for name, maps in whole.items():
         expected = maps.numpy()
         assert (np.abs(expected).max((-2, -1)) > 0).all() or name in SIGNED_GAINS
-        near = 1e-4 if name in ITERATED else 1e-5
-        close(permuted[name].numpy(), expected[[2, 0, 1]], near, name)
-        close(shards[name].numpy(), expected, near, name)
-        close(np.concatenate([single[name].numpy() for single in singles]), expected, near, name)
+        close(permuted[name].numpy(), expected[[2, 0, 1]], 1e-5, name)
+        close(shards[name].numpy(), expected, 1e-5, name)
+        close(np.concatenate([single[name].numpy() for single in singles]), expected, 1e-5, name)
         for field in ("scores", "target", "probability"):
             parts = [as_numpy(getattr(single[name], field)) for single in singles]
             np.testing.assert_allclose(
@@ -188,7 +191,7 @@ def test_5_every_framework_gives_the_map_of_the_plain_network(
     found = maps_of_all(small.model, small.framework == "keras")[method.name, layer]
     inputs, classes = networks.images(3), np.array([2, 0, 3])
     expected = reference(inputs, layer, classes, method)
-    close(found.numpy(), expected, 1e-4)
+    close(found.numpy(), expected, 1e-4, method.name)
     logits = networks.plain_evidence(inputs, layer, classes)[2]
     np.testing.assert_allclose(as_numpy(found.scores), logits, atol=1e-4)
     soft = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
