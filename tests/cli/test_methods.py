@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from cli.conftest import Call
+from limelight.cli.options import parse_methods
+from limelight.errors import MethodError
 from limelight.methods import list_methods
 
 
@@ -30,3 +34,16 @@ def test_the_table_names_each_once(call: Callable[..., Call]) -> None:
     assert result.code == 0
     firsts = [line.split()[0] for line in result.out.splitlines() if line[:1].strip()]
     assert firsts == ["method", *(method.name for method in list_methods())]
+
+
+def test_options_belong_to_the_method_that_they_are_written_behind() -> None:
+    names, options = parse_methods(["dff:k=2,fem:k=3.5", "gradcam"])
+    assert names == ["dff", "fem", "gradcam"]
+    assert options == {"dff": {"k": 2}, "fem": {"k": 3.5}}
+    for text, words in (
+        ("dff:k=2.5", "dff takes a whole number of 1 or more as k, but 2.5 was given"),
+        ("dff:k=two", "but 'two' was given"),
+        ("random:seed=NaN", "random takes a whole number of 0 or more as seed"),
+    ):
+        with pytest.raises(MethodError, match=words):
+            parse_methods([text])

@@ -247,6 +247,30 @@ def test_options_reach_the_methods_that_have_them(small: Subject) -> None:
         explain(small.model, images, "random", layer="relu3", options={"sed": 5})
 
 
+def test_options_under_a_method_s_name_are_its_own(small: Subject) -> None:
+    images = small.images(2)
+    methods = ["finercam", "refinecam"]  # both have a base
+    asked: dict[str, Any] = {"layer": ["relu2", "relu3"], "target": 1}
+    own = {"finercam": {"base": "layercam", "gamma": 0.0}}
+    found = explain(small.model, images, methods, **asked, options={"base": "gradcam", **own})
+    layercam = explain(small.model, images, "layercam", **asked)
+    refined = explain(small.model, images, "refinecam", **asked, options={"base": "gradcam"})
+    for layer in ("relu2", "relu3"):
+        np.testing.assert_allclose(
+            found["finercam"][layer].numpy(), layercam[layer].numpy(), rtol=1e-5, atol=1e-7
+        )
+    np.testing.assert_allclose(found["refinecam"].numpy(), refined.numpy(), rtol=1e-5, atol=1e-7)
+    for options, words in (
+        ({"finercm": {"gamma": 0.1}}, "options for 'finercm'.*did you mean 'finercam'"),
+        ({"random": {"seed": 1}}, "options for 'random', which is not among the methods"),
+        ({"refinecam": {"gamma": 0.1}}, "refinecam has no option 'gamma'"),
+        ({"finercam": {"similar": 0}}, "finercam takes a whole number of 1 or more as similar"),
+        ({"gamma": "x"}, "finercam takes a number as gamma, but 'x' was given"),
+    ):
+        with pytest.raises(MethodError, match=words):
+            explain(small.model, images, methods, **asked, options=options)
+
+
 def test_batches_must_have_a_size(small: Subject) -> None:
     with pytest.raises(LimelightError, match="batch_size=0"):
         explain(small.model, small.images(2), batch_size=0)

@@ -172,5 +172,5 @@ def test_a_budget_of_every_channel_is_the_map_without_one(name: str) -> None:
 @pytest.mark.parametrize("channels", [0, -1, 2.5, True])
 def test_a_budget_is_a_positive_number(channels: Any) -> None:
     given = evidence(mixed(), PlainRescoring(inputs=scores), images=IMAGES[:2])
-    with pytest.raises(MethodError, match="no number of channels"):
+    with pytest.raises(MethodError, match="whole number of 1 or more as channels"):
         find_method("scorecam")(given, channels=channels)

@@ -222,13 +222,14 @@ def open_data(source: str, split: str | None, strict: bool, quiet: bool) -> data
 
 
 def parse_methods(texts: list[str], groups: bool = False) -> tuple[list[str], dict[str, Any]]:
-    """Names of methods and their options, of ["gradcam,random:seed=3"].
+    """Names of methods, and the options of each by its name, of ["gradcam,random:seed=3"].
 
     `groups`: "all" and "all-gradient" stay as they are, for `explain` to find out what the model
     allows; otherwise they stand for what runs once at one layer of models of either framework.
 
     Raises:
-        MethodError: an unknown method, or an option that is not name=value.
+        MethodError: an unknown method, an option that is not name=value, or one that the method
+            does not have or that cannot be so.
     """
     from limelight.explainer.choice import GROUPS
     from limelight.methods import find_method
@@ -243,7 +244,8 @@ def parse_methods(texts: list[str], groups: bool = False) -> tuple[list[str], di
         method = find_method(name)
         names.append(name)
         method.check_options(said)
-        options |= said
+        if said:
+            options[name] = said
     return list(dict.fromkeys(names)), options
 
 

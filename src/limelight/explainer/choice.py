@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from limelight.errors import LimelightWarning, MethodError, TargetError
+from limelight.errors import LimelightWarning, MethodError, TargetError, did_you_mean
 from limelight.methods import Method, find_method, list_methods
 from limelight.probes import Probe
 
@@ -144,14 +144,31 @@ class Choice:
 def share_options(
     methods: Sequence[Method], options: Mapping[str, Any]
 ) -> dict[str, dict[str, Any]]:
-    """By method, the options that it knows; one that none knows is an error."""
-    for option, value in options.items():
+    """By method, the options that it knows, and those that `options` has under its name.
+
+    Raises:
+        MethodError: one that none knows, or that cannot be so; or a method that is not asked for.
+    """
+    own = {name: each for name, each in options.items() if isinstance(each, Mapping)}
+    names = [method.name for method in methods]
+    for name in own:
+        if name not in names:
+            raise MethodError(
+                f"there are options for {name!r}, which is not among the methods that were asked "
+                f"for: {', '.join(names)}" + did_you_mean(name, names)
+            )
+    shared = {option: value for option, value in options.items() if option not in own}
+    for option, value in shared.items():
         if not any(option in method.options for method in methods):
             methods[0].check_options({option: value})
-    return {
-        method.name: {o: value for o, value in options.items() if o in method.options}
+    found = {
+        method.name: {o: value for o, value in shared.items() if o in method.options}
+        | dict(own.get(method.name, {}))
         for method in methods
     }
+    for method in methods:
+        method.check_options(found[method.name])
+    return found
 
 
 def _all_gradient() -> list[Method]:

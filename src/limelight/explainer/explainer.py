@@ -82,7 +82,8 @@ def explain(
             of the model, so that a loss on them trains its parameters. PyTorch modules only, and
             methods that have a derivative (`Method.differentiable`). The model runs in evaluation
             mode all the same; float64 stays float64.
-        options: a method's options; of several methods, each takes those it knows.
+        options: a method's options; of several methods, each takes those it knows, or those under
+            its name: {"scorecam": {"channels": 64}}.
         reshape_transform: brings the layer's output to (N, C, h, w), where its layout is not found
             by itself.
         inputs: what the model is given beside the images: a tuple of what follows them, or a dict

@@ -8,10 +8,11 @@ from typing import Any
 from limelight.arrays import like
 from limelight.evidence import Evidence
 from limelight.methods.declaration import method
+from limelight.methods.options import Seed
 
 
 @method("random", title="Random map", needs={"activations", "inputs"}, class_blind=True)
-def random(e: Evidence, *, seed: int = 0) -> Any:
+def random(e: Evidence, *, seed: Seed = 0) -> Any:
     """M_ij uniform in [0, 1), independent of model and class.
 
     The noise is drawn from `seed` and from the image itself (a checksum of the model's input, its

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from limelight.arrays import to_numpy
-from limelight.errors import MethodError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,17 +51,9 @@ def group_channels(activations: Any, live: np.ndarray, channels: int) -> Groups:
     In each image the `channels` of the largest mean |A| lead; any other joins the leader whose
     mask, scaled to 0..1, is the closest by Euclidean distance, and takes its score. HELD_OUT of the
     others, spread evenly over their mean |A|, are scored themselves.
-
-    Raises:
-        MethodError: `channels` is not a positive whole number.
     """
     import numpy as np
 
-    if isinstance(channels, bool) or not isinstance(channels, int) or channels < 1:
-        raise MethodError(
-            f"channels={channels!r} is no number of channels to score; give 64, or None to score "
-            "all of them"
-        )
     a = to_numpy(activations)
     count = a.shape[1]
     flat = a.reshape(a.shape[0] * count, -1)

@@ -8,10 +8,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from limelight.errors import MethodError, did_you_mean
 from limelight.evidence import Evidence
+from limelight.methods.options import Option, options_of
 from limelight.scores import Score
 
 Formula = Callable[..., Any]
@@ -64,7 +66,7 @@ class Method:
         class_blind: the map does not depend on the class.
         early: applied, with the namespace, to the maps of all but the deepest layer before layers
             are fused; None leaves them as they are.
-        options: the formula's keyword arguments with their defaults.
+        declared_options: the formula's keyword arguments, and what they may be.
         default_score: what is explained where the user names no score.
         contrast: ``contrast(score, **options)``: the score to explain in place of `score`; None
             takes it as it is.
@@ -83,13 +85,18 @@ class Method:
     formula: Formula
     class_blind: bool = False
     early: Formula | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
+    declared_options: tuple[Option, ...] = ()
     default_score: str = "logit"
     contrast: Callable[..., Score] | None = None
     across: Formula | None = None
     no_derivative: str = ""
     cut: float = DEFAULT_CUT
     deviations: dict[str, Formula] = field(default_factory=dict)
+
+    @cached_property
+    def options(self) -> Mapping[str, Any]:
+        """The formula's keyword arguments with their defaults."""
+        return {option.name: option.default for option in self.declared_options}
 
     @property
     def cost(self) -> str:
@@ -172,20 +179,22 @@ class Method:
         """The map (N, *spatial) of `evidence`; (N, K, *spatial) of a method that rescores.
 
         Raises:
-            MethodError: an option that this method does not have.
+            MethodError: an option that this method does not have, or cannot be so.
         """
         self.check_options(options)
         return self.formula(evidence, **options)
 
     def check_options(self, options: Mapping[str, Any]) -> None:
-        """Raise `MethodError` for an option that this method does not have."""
-        for option in options:
-            if option not in self.options:
+        """Raise `MethodError` for an option that this method does not have, or cannot be so."""
+        declared = {option.name: option for option in self.declared_options}
+        for option, value in options.items():
+            if option not in declared:
                 known = ", ".join(self.options) or "none"
                 raise MethodError(
                     f"{self.name} has no option {option!r} (its options: {known})"
                     + did_you_mean(option, self.options)
                 )
+            declared[option].check(self.name, value)
 
 
 def method(
@@ -214,11 +223,6 @@ def method(
     def declare(formula: Formula) -> Formula:
         if name in _registry:
             raise MethodError(f"two methods are called {name!r}")
-        options = {
-            p.name: p.default
-            for p in inspect.signature(formula).parameters.values()
-            if p.kind is inspect.Parameter.KEYWORD_ONLY
-        }
         _registry[name] = Method(
             name,
             title,
@@ -227,7 +231,7 @@ def method(
             formula,
             class_blind,
             early,
-            options,
+            options_of(formula),
             default_score,
             contrast,
             across,

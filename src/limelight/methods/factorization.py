@@ -6,6 +6,7 @@ from typing import Any
 
 from limelight.evidence import Evidence
 from limelight.methods.declaration import method
+from limelight.methods.options import Count
 from limelight.methods.reduce import eigh, over_positions, relu
 
 _LEAST = 1e-4  # of the largest singular value
@@ -20,7 +21,7 @@ _STEPS = 60  # of the alternation; 200 move the map of half of the photographs b
     class_blind=True,
     no_derivative="is the end of an alternation from singular vectors, which is not differentiated",
 )
-def dff(e: Evidence, *, k: int = 5) -> Any:
+def dff(e: Evidence, *, k: Count = 5) -> Any:
     """M = h_m of the concept that the image is made of most: argmax_m Σ_ij h_m².
 
     A ≈ Σ_m h_m v_m, a non-negative factorization into `k` concepts: maps h_m (h, w) and vectors v_m

@@ -9,6 +9,7 @@ from limelight.blurring import blurred
 from limelight.evidence import Evidence
 from limelight.methods.declaration import method
 from limelight.methods.masking import chosen, is_constant, minmax, upsample
+from limelight.methods.options import Count
 from limelight.methods.reduce import over_positions, relu
 
 _BLUR_SIGMA, _BLUR_REACH = 50.0, 25  # pixels, of the input
@@ -21,7 +22,7 @@ _QUANTILE = 0.7
     paper="Zhang et al. 2021",
     needs={"activations", "gradients", "images", "rescoring"},
 )
-def groupcam(e: Evidence, *, groups: int = 32) -> Any:
+def groupcam(e: Evidence, *, groups: Count = 32) -> Any:
     """M = ReLU Σ_g s_g m_g over groups of adjacent channels.
 
     m_g = minmax(ReLU Σ_{c in g} w_c A_c) with w_c = mean_ij G_c, values under its 70th percentile

@@ -19,6 +19,7 @@ from limelight.evidence import Evidence
 from limelight.frames import Frame, bilinear
 from limelight.methods.channel_groups import group_channels
 from limelight.methods.declaration import deviation, method
+from limelight.methods.options import Count, Seed, Spread
 from limelight.methods.reduce import relu, weigh_channels_by_class
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _ROUNDING = 1e-6
 
 
 @method("scorecam", title="Score-CAM", paper="Wang et al. 2020", needs=_NEEDS)
-def scorecam(e: Evidence, *, channels: int | None = None) -> Any:
+def scorecam(e: Evidence, *, channels: Count | None = None) -> Any:
     """M = ReLU Σ_c w_c A_c, w = softmax over channels of y(X ⊙ m_c), m_c = minmax(up A_c).
 
     The score of a baseline image, which the paper takes off, is the same for all channels and
@@ -45,13 +46,13 @@ def scorecam(e: Evidence, *, channels: int | None = None) -> Any:
 
 
 @deviation("scorecam", "pytorch-grad-cam")
-def scorecam_of_grad_cam(e: Evidence, *, channels: int | None = None) -> Any:
+def scorecam_of_grad_cam(e: Evidence, *, channels: Count | None = None) -> Any:
     """M of `scorecam` with masks upsampled by align_corners=True, constant channels scored too."""
     return _weighed(e, 1, lambda masks, variant: masks, _align_corners, channels)
 
 
 @deviation("scorecam", "torchcam")
-def scorecam_of_torchcam(e: Evidence, *, channels: int | None = None) -> Any:
+def scorecam_of_torchcam(e: Evidence, *, channels: Count | None = None) -> Any:
     """M of `scorecam` with masks scaled before they are upsampled, constant channels scored too."""
     return _weighed(e, 1, lambda masks, variant: masks, _scale_first, channels)
 
@@ -60,10 +61,10 @@ def scorecam_of_torchcam(e: Evidence, *, channels: int | None = None) -> Any:
 def sscam(
     e: Evidence,
     *,
-    samples: int = 10,
-    sigma: float = 0.1,
-    seed: int = 0,
-    channels: int | None = None,
+    samples: Count = 10,
+    sigma: Spread = 0.1,
+    seed: Seed = 0,
+    channels: Count | None = None,
 ) -> Any:
     """M = ReLU Σ_c w_c A_c, w = softmax over channels of mean_s y(X ⊙ (m_c + n_s)).
 
@@ -88,7 +89,7 @@ def sscam(
 
 
 @method("iscam", title="IS-CAM", paper="Naidu et al. 2020", needs=_NEEDS)
-def iscam(e: Evidence, *, steps: int = 10, channels: int | None = None) -> Any:
+def iscam(e: Evidence, *, steps: Count = 10, channels: Count | None = None) -> Any:
     """M = ReLU Σ_c w_c A_c, w = softmax over channels of mean_j y(X ⊙ (j/n) m_c), j = 1 to n.
 
     m_c = minmax(up A_c), n = `steps`.
@@ -100,7 +101,7 @@ def iscam(e: Evidence, *, steps: int = 10, channels: int | None = None) -> Any:
 
 
 @deviation("iscam", "torchcam")
-def iscam_of_torchcam(e: Evidence, *, steps: int = 10, channels: int | None = None) -> Any:
+def iscam_of_torchcam(e: Evidence, *, steps: Count = 10, channels: Count | None = None) -> Any:
     """M of `iscam` with (1 + … + j)/n in place of j/n, masks as in `scorecam_of_torchcam`."""
     factors = [j * (j + 1) / 2 / steps for j in range(1, steps + 1)]
     return _in_steps(e, factors, channels, _scale_first)

@@ -6,6 +6,7 @@ from typing import Any
 
 from limelight.evidence import Evidence
 from limelight.methods.declaration import deviation, method
+from limelight.methods.options import Count, Seed, Spread
 from limelight.methods.reduce import over_positions, relu, weighted_sum
 from limelight.smoothing import Smooth
 
@@ -17,7 +18,7 @@ from limelight.smoothing import Smooth
     needs={"activations", "again"},
 )
 def smooth_gradcam_plus_plus(
-    e: Evidence, *, samples: int = 4, sigma: float = 0.3, seed: int = 0
+    e: Evidence, *, samples: Count = 4, sigma: Spread = 0.3, seed: Seed = 0
 ) -> Any:
     """M = ReLU Σ_c w_c A_c, w_c = Σ_ij α ReLU(G1), α = G2 / (2 G2 + (Σ_ab A_ab) G3).
 
@@ -47,7 +48,7 @@ def smooth_gradcam_plus_plus(
 
 @deviation("smoothgradcam++", "torchcam")
 def _of_the_last_noisy_input(
-    e: Evidence, *, samples: int = 4, sigma: float = 0.3, seed: int = 0
+    e: Evidence, *, samples: Count = 4, sigma: Spread = 0.3, seed: Seed = 0
 ) -> Any:
     """α = G2 / (2 G2 + Σ_ab G3 A + 1e-8); the gradient and A are those of the last noisy copy."""
     assert e.again is not None  # declared with the method

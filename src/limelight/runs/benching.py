@@ -166,11 +166,11 @@ def _some(maps: Maps, chosen: Sequence[int]) -> Maps:
 
 
 def _known(methods: Any, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that one of the methods knows."""
+    """The options that one of the methods knows, and those under its name."""
     from limelight.methods import find_method
 
     names = [methods] if isinstance(methods, str) else methods
-    known: set[str] = set().union(*(find_method(name).options for name in names))
+    known: set[str] = set(names).union(*(find_method(name).options for name in names))
     return {name: value for name, value in options.items() if name in known}
 
 
