@@ -159,7 +159,7 @@ class Tail:
                 index,
                 {name: brought(name, output) for name, output in found.items()},
                 {
-                    name: torch.stack([brought(name, each) for each in found], dim=1)
+                    name: _side_by_side([brought(name, each) for each in found])
                     for name, found in gradients.items()
                 },
                 attention,
@@ -190,6 +190,13 @@ class Tail:
             for key, leaf, gradient in zip(by_key, leaves, found, strict=True):
                 gradients[key].append(torch.zeros_like(leaf) if gradient is None else gradient)
         return gradients
+
+
+def _side_by_side(of_targets: Sequence[Tensor]) -> Tensor:
+    """(N, C, …) of each of K targets as (N, K, C, …); no copy where there is one."""
+    if len(of_targets) == 1:
+        return of_targets[0].unsqueeze(1)
+    return torch.stack(list(of_targets), dim=1)
 
 
 @contextmanager
