@@ -39,10 +39,14 @@ def names(nodes: list[Node]) -> list[str]:
 
 
 def data_of(page: Node) -> Any:
-    """What the script is given."""
-    text = page.all("script")[0].children[0]
-    assert isinstance(text, str) and not re.search("[<>&]", text)
-    return json.loads(text)
+    """What the script is given, each item with its pictures."""
+    texts = [script.children[0] for script in page.all("script")[:2]]
+    for text in texts:
+        assert isinstance(text, str) and not re.search("[<>&]", text)
+    data = json.loads(texts[0])
+    pictures = map(json.loads, texts[1].split("\n"))
+    items = [item | more for item, more in zip(data["items"], pictures, strict=True)]
+    return data | {"items": items}
 
 
 def section(page: Node, name: str) -> Node:
@@ -184,7 +188,7 @@ def test_names_are_text_whatever_they_hold(tmp_path: Path) -> None:
         ),
         tmp_path,
     )
-    _, script = page.all("script")
+    *_, script = page.all("script")
     assert "alert" not in script.text
     (item,) = data_of(page)["items"]
     assert item["id"] == item["label"] == item["predicted"] == item["panels"][0]["name"] == HOSTILE
@@ -204,7 +208,7 @@ def test_nothing_comes_from_elsewhere_and_only_our_script_runs(tmp_path: Path) -
     path = write(make_report(14), tmp_path / "report.html", figures=False)
     text = path.read_text(encoding="utf-8")
     page = read(path)
-    data, script = page.all("script")
+    *data, script = page.all("script")
     markup = re.sub(r"<script.*?</script>|base64,[\w+/=]+", "", text, flags=re.DOTALL)
     assert not re.search(r"https?:|//[a-z]|@import|url\(", markup, re.I)
     running = script.children[0]
@@ -212,7 +216,8 @@ def test_nothing_comes_from_elsewhere_and_only_our_script_runs(tmp_path: Path) -
     addresses = re.findall(r"\w+://[^\s\"']+", running)
     assert set(addresses) == {"http://www.w3.org/2000/svg"}  # a name, which nobody asks for
     assert not re.search(r"fetch|XMLHttpRequest|import\(|innerHTML|eval|document\.write", running)
-    assert data.attributes["type"] == "application/json"
+    types = [each.attributes["type"] for each in data]
+    assert types == ["application/json", "application/jsonl"]  # which no browser runs
     for node in page:
         assert node.tag not in ("iframe", "object", "embed", "form", "base")
         for name, value in node.attributes.items():

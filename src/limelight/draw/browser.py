@@ -29,7 +29,7 @@ def image_uri(pixels: np.ndarray, longest: int, quality: int = 85) -> str:
 def uri(image: Image.Image, quality: int = 85, lossless: bool = False) -> str:
     """A picture as a data URI."""
     stream = io.BytesIO()
-    image.save(stream, "WEBP", quality=quality, lossless=lossless, method=4)
+    image.save(stream, "WEBP", quality=quality, lossless=lossless, method=2)
     return "data:image/webp;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
 
 

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import math
+import os
+from collections import deque
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from limelight.draw.browser import SMALL, color_tables, image_uri, packed_map
+from limelight.errors import LimelightError, RunError
 from limelight.frames import Frame
 from limelight.report.cases import describe, upright
 from limelight.report.contents import Item, Report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    import numpy as np
 
 _MANY = 60  # items, from which on pictures are smaller
 _SIDE, _SIDE_OF_MANY = 480, 320  # pixels of the longer side of a picture
 _QUALITY, _QUALITY_OF_MANY = 85, 70
+_MOST_WORKERS = 8
 
 
 def page_data(report: Report, lead: str | None, colormap: str) -> dict[str, Any]:
-    """All that the script shows, without its cards."""
+    """All that the script shows, without pictures."""
     names = dict.fromkeys(method for item in report.items for method in item.maps)
     scored = dict.fromkeys(name for item in report.items for name in item.iou)
     return {
@@ -29,16 +35,67 @@ def page_data(report: Report, lead: str | None, colormap: str) -> dict[str, Any]
         "scored": list(scored),
         "thresholds": {score.name: score.threshold for score in report.table},
         "tables": color_tables(colormap),
+        "items": [heading(item) for item in report.items],
     }
 
 
-def card(item: Item, many: int) -> dict[str, Any]:
-    """An item as plain values, on a page with so `many`.
+def heading(item: Item) -> dict[str, Any]:
+    """What an item is filtered and sorted by, and what stands above its pictures."""
+    return {
+        "id": item.id,
+        "label": item.label,
+        "predicted": item.predicted,
+        "probability": item.probability,
+        "correct": item.correct,
+        "iou": {name: item.overlap(name) for name in item.iou},
+    }
+
+
+def cards(items: Sequence[Item]) -> Iterator[dict[str, Any]]:
+    """The pictures of each item as plain values, in their order.
+
+    Images are read one after another, as whatever reads them may need; several processors make the
+    pictures.
 
     Raises:
-        ImageError, BoxError: its image, maps or boxes are not what `Item` says.
+        RunError: an item cannot be drawn.
     """
-    pixels = item.pixels()
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+    workers = min(_MOST_WORKERS, os.cpu_count() or 1)
+    begun: deque[tuple[Item, Future[dict[str, Any]]]] = deque()
+
+    def first() -> dict[str, Any]:
+        item, made = begun.popleft()
+        return drawn(made.result, item)
+
+    with ThreadPoolExecutor(workers) as pool:
+        for item in items:
+            begun.append((item, pool.submit(card, item, drawn(item.pixels, item), len(items))))
+            if len(begun) > 2 * workers:
+                yield first()
+        while begun:
+            yield first()
+
+
+def drawn(draw: Callable[[], Any], item: Item) -> Any:
+    """What `draw` returns.
+
+    Raises:
+        RunError: it cannot be drawn; the message names the item.
+    """
+    try:
+        return draw()
+    except LimelightError as error:
+        raise RunError(f"item {item.id!r} of the report cannot be drawn: {error}") from error
+
+
+def card(item: Item, pixels: np.ndarray, many: int) -> dict[str, Any]:
+    """The pictures of an item as plain values, on a page with so `many`.
+
+    Raises:
+        ImageError, BoxError: its maps or boxes are not what `Item` says.
+    """
     size = pixels.shape[:2]
     crowded = many > _MANY
     true = upright(item.true_boxes, item.id)
@@ -56,11 +113,6 @@ def card(item: Item, many: int) -> dict[str, Any]:
             }
         )
     return {
-        "id": item.id,
-        "label": item.label,
-        "predicted": item.predicted,
-        "probability": item.probability,
-        "correct": item.correct,
         "alt": describe(item, len(true)),
         "size": list(size),
         "exact": max(size) <= SMALL,
@@ -71,7 +123,6 @@ def card(item: Item, many: int) -> dict[str, Any]:
         ),
         "seen": None if item.seen is None else [_short(value) for value in item.seen],
         "true": [_corners(box) for box in true],
-        "iou": {name: item.overlap(name) for name in item.iou},
         "panels": panels,
     }
 

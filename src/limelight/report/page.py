@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from limelight._version import __version__
 from limelight.draw.browser import data_script
-from limelight.errors import LimelightError, RunError
+from limelight.errors import RunError
 from limelight.report import cards, cases, charts
 from limelight.report.boards import board_of
 from limelight.report.contents import Item, Report
@@ -84,7 +85,10 @@ def _render(
     numbers = {id(item): number for number, item in enumerate(report.items)}
 
     def drawn(items: Sequence[Item]) -> list[cases.Case]:
-        return [_drawn(cases.make_case, item, numbers[id(item)], lead, colormap) for item in items]
+        def draw(item: Item) -> cases.Case:
+            return cases.make_case(item, numbers[id(item)], lead, colormap)
+
+        return [cards.drawn(partial(draw, item), item) for item in items]
 
     if len(ranked) > 2 * best:
         first, last = ranked[:best], ranked[: -best - 1 : -1]
@@ -120,21 +124,13 @@ def _scripted(report: Report, lead: str | None, colormap: str, folder: Path) -> 
     from markupsafe import Markup
 
     if not report.items:
-        return {"script": None, "json": "", "data": {}}
-    data = cards.page_data(report, lead, colormap)
-    count = len(report.items)
-    data["items"] = [_drawn(cards.card, item, count) for item in report.items]
+        return {"script": None, "json": "", "pictures": ""}
+    json = Markup(data_script(cards.page_data(report, lead, colormap)))
+    pictures = Markup("\n".join(map(data_script, cards.cards(report.items))))
     text = "\n" + cards_script() + (folder / "report.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
     script = {"text": Markup(text), "hash": f"sha256-{digest}"}
-    return {"script": script, "json": Markup(data_script(data)), "data": data}
-
-
-def _drawn(draw: Callable[..., Any], item: Item, *settings: Any) -> Any:
-    try:
-        return draw(item, *settings)
-    except LimelightError as error:
-        raise RunError(f"item {item.id!r} of the report cannot be drawn: {error}") from error
+    return {"script": script, "json": json, "pictures": pictures}
 
 
 def _winners(report: Report) -> dict[str, float]:

@@ -6,6 +6,7 @@
   const at = (id) => document.getElementById(id);
   const { element } = limelight;
   const data = JSON.parse(at("report-data").textContent);
+  const pictures = at("report-pictures").textContent.split("\n"); // read one by one, when shown
   const tables = Object.fromEntries(
     Object.entries(data.tables).map(([name, text]) => [name, limelight.bytes(text)]));
   const named = new Set(data.methods);
@@ -38,7 +39,8 @@
 
   // -- one case ---------------------------------------------------------------------------------
 
-  const open = new Map(); // article → its card, while it is near the view
+  const near = new Set(); // articles near the view
+  const open = new Map(); // article → its card, and what that was last told
   const entries = data.items.map((item, index) => ({ item, index, article: makeArticle(item, index) }));
 
   function makeArticle(item, index) {
@@ -69,33 +71,76 @@
   }
 
   function fill(article) {
-    if (open.has(article)) return;
-    const { item } = entries[Number(article.id.slice(5))];
-    const card = limelight.card(item, settings);
+    const index = Number(article.id.slice(5));
+    const { item } = entries[index];
+    const card = limelight.card({ ...item, ...JSON.parse(pictures[index]) }, settings);
     const panels = article.lastElementChild;
     panels.style.setProperty("--columns", String(Math.min(card.figures.length, 5)));
     panels.replaceChildren(...card.figures);
     article.style.minHeight = "";
-    open.set(article, card);
+    const made = { card, table: settings.table, threshold: settings.threshold };
+    open.set(article, made);
+    return made;
   }
 
   // Far from the view only the height is kept: a thousand canvases would take a gigabyte.
-  function empty(article) {
-    if (!open.has(article)) return;
-    article.style.minHeight = `${article.offsetHeight}px`;
-    open.delete(article);
+  function empty(article, height) {
+    waiting.delete(article);
+    if (!open.delete(article)) return;
+    article.style.minHeight = height ? `${height}px` : "";
     article.lastElementChild.replaceChildren();
   }
 
+  // As the settings are now.
+  function update(article) {
+    const made = open.get(article) ?? fill(article);
+    if (made.table !== settings.table) made.card.paint(made.table = settings.table);
+    if (made.threshold !== settings.threshold) made.card.mark(made.threshold = settings.threshold);
+  }
+
+  // What is in view is updated at once, the rest when there is nothing else to do.
+  const waiting = new Set();
+  const later = globalThis.requestIdleCallback ?? setTimeout;
+  let called = false;
+
+  function updateAll(articles) {
+    const placed = [...articles].map((article) => [article, article.getBoundingClientRect()]);
+    for (const [article, { top, bottom }] of placed) {
+      if (bottom < 0 || top > innerHeight) waiting.add(article);
+      else {
+        waiting.delete(article);
+        update(article);
+      }
+    }
+    if (waiting.size && !called) later(updateRest, { timeout: 100 });
+    called ||= waiting.size > 0;
+  }
+
+  function updateRest(deadline) {
+    for (const article of waiting) {
+      waiting.delete(article);
+      update(article);
+      if (!(deadline?.timeRemaining() > 5)) break;
+    }
+    called = waiting.size > 0;
+    if (called) later(updateRest, { timeout: 100 });
+  }
+
   const watcher = new IntersectionObserver((seen) => {
-    for (const { target, isIntersecting } of seen) (isIntersecting ? fill : empty)(target);
+    for (const { target, isIntersecting, boundingClientRect } of seen) {
+      if (isIntersecting) near.add(target);
+      else {
+        near.delete(target);
+        empty(target, boundingClientRect.height);
+      }
+    }
+    updateAll(near);
   }, { rootMargin: "800px 0px" });
 
   function refill() {
-    const visible = [...open.keys()];
-    open.clear();
-    visible.forEach(fill);
-    for (const { article } of entries) if (!open.has(article)) article.style.minHeight = "";
+    for (const article of near) open.delete(article);
+    for (const { article } of entries) article.style.minHeight = "";
+    updateAll(near);
   }
 
   // -- which cases, in which order --------------------------------------------------------------
@@ -143,12 +188,9 @@
       .sort((a, b) => order(a.item, b.item) || a.index - b.index);
     watcher.disconnect();
     list.replaceChildren(...found.map(({ article }) => article));
-    const near = new Set(found.map(({ article }) => article));
-    for (const article of [...open.keys()]) if (!near.has(article)) {
-      open.delete(article);
-      article.lastElementChild.replaceChildren();
-      article.style.minHeight = "";
-    }
+    const kept = new Set(found.map(({ article }) => article));
+    for (const article of open.keys()) if (!kept.has(article)) empty(article, 0);
+    near.clear();
     found.forEach(({ article }) => watcher.observe(article));
     const count = data.items.length.toLocaleString("en");
     const some = found.length.toLocaleString("en");
@@ -202,7 +244,7 @@
 
   at("colours").addEventListener("input", () => {
     settings.table = tables[value("colours")];
-    for (const card of open.values()) card.paint(settings.table);
+    updateAll(near);
   });
 
   const opacity = at("opacity");
@@ -214,11 +256,11 @@
 
   const threshold = at("threshold");
   const own = at("own");
-  let waiting = false;
+  let asked = false;
 
   function mark() {
-    waiting = false;
-    for (const card of open.values()) card.mark(settings.threshold);
+    asked = false;
+    updateAll(near);
   }
 
   function cut(number) {
@@ -228,8 +270,8 @@
     threshold.nextElementSibling.textContent = text;
     threshold.setAttribute("aria-valuetext",
       number === null ? "as scored, each method’s own" : `${text} of the maximum`);
-    if (!waiting) requestAnimationFrame(mark);
-    waiting = true;
+    if (!asked) requestAnimationFrame(mark);
+    asked = true;
   }
 
   if (matchMedia("(max-width: 40rem)").matches) document.querySelector(".filters").open = false;
