@@ -288,7 +288,8 @@ def test_the_threshold_moves_the_boxes_as_the_library_finds_them(
 
 def test_opacity_is_that_of_all_overlays(browser: Any, report: Path) -> None:
     page, _ = opened(browser, report)
-    page.locator("#list canvas").nth(3).wait_for(state="attached")
+    page.evaluate("document.getElementById('list').scrollIntoView()")
+    page.locator("#list canvas").nth(3).wait_for()
     for value in ("0", "30", "100"):
         moved(page, "#opacity", value)
         found = page.evaluate(
