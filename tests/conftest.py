@@ -36,6 +36,11 @@ _ENVIRONMENT = {
     "TF_NUM_INTRAOP_THREADS": "1",
     "TF_NUM_INTEROP_THREADS": "1",
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
+    # On JAX small models are compiled for longer than they run: quickly, then, and once for all
+    # processes where tests/run.py names them a folder.
+    "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
 }
 for _name, _value in _ENVIRONMENT.items():
     os.environ.setdefault(_name, _value)
@@ -57,7 +62,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if "mobilenet" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.keras)  # so that it runs on every backend
         subject = getattr(item, "callspec", None) and item.callspec.params.get("subject")
-        if subject == "mobilenet" and os.environ["KERAS_BACKEND"] == "jax":
+        compiled = subject == "mobilenet" or item.get_closest_marker("compiles")
+        if compiled and os.environ["KERAS_BACKEND"] == "jax":
             # XLA compiles a real network for minutes; TensorFlow and torch show the same with it,
             # and test_5 compares its maps on JAX with PyTorch's.
             item.add_marker(pytest.mark.soak)

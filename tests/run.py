@@ -51,7 +51,8 @@ class Tests:
             options = ["--soak"] if self.soak else []
             parallel = ["--numprocesses", str(WORKERS), "--dist", "worksteal"]
             command = ["pytest", "--quiet", *parallel, *options, "-m", self.marker]
-            code = run_module(*command, f"--junitxml={report}", KERAS_BACKEND=self.backend)
+            variables = {"KERAS_BACKEND": self.backend, "JAX_COMPILATION_CACHE_DIR": folder}
+            code = run_module(*command, f"--junitxml={report}", **variables)
             counts = read_report(report) if report.exists() else Counter()
         nothing_to_do = self.soak and code == NO_TESTS_COLLECTED
         if code and not counts["failed"] and not nothing_to_do:

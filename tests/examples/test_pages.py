@@ -70,6 +70,7 @@ def test_every_page_shows_commands() -> None:
     assert {"train", "evaluate", "explain", "data"} <= shown
 
 
+@pytest.mark.soak
 def test_the_commands_of_the_first_page_run(tmp_path: Path) -> None:
     """In their order, on drawn cars; smaller images, one epoch, no weights to download."""
     cars = miniatures.cars196(tmp_path / "cars", train=8, test=4)

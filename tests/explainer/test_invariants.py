@@ -61,7 +61,7 @@ def test_1_with_pooling_and_a_linear_head_the_methods_are_cam(subject: Subject) 
     close(found["hirescam"], cam / positions, 1e-5, "hirescam")
 
 
-@pytest.mark.parametrize("layer", ["last", "early"])
+@pytest.mark.parametrize("layer", ["last", pytest.param("early", marks=pytest.mark.compiles)])
 def test_2_a_batch_is_its_images(subject: Subject, layer: str) -> None:
     images, layer = subject.images(3), getattr(subject, layer)
     names = affordable(NAMES if layer == subject.last else ANYWHERE, subject, layer)

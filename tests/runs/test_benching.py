@@ -181,6 +181,7 @@ def test_all_methods_are_those_that_run(classifier: Classifier, dataset: Dataset
 
 
 @pytest.mark.keras
+@pytest.mark.compiles
 def test_keras_and_torch_are_measured_alike(tmp_path: Path) -> None:
     """The same weights in both frameworks: the same rows, apart from what they cost."""
     pytest.importorskip("keras")
