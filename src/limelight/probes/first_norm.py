@@ -8,15 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+_EVERY = 4  # rows: all of them take a hundredth of a ResNet-18's time
+
 
 @contextmanager
 def watching_first_norm(model: Any) -> Iterator[list[Any]]:
     """What the first BatchNorm of `model` is given in a run within this context.
 
     The list that is yielded gets, when it runs, an array (N,): the root mean square, over its
-    channels, of the distance between the channel's mean in the image and the mean that was
-    learned, in standard deviations that were learned. Nothing where the model is not of PyTorch,
-    or has no BatchNorm that has learned something.
+    channels, of the distance between the channel's mean in the image, in every fourth row of it,
+    and the mean that was learned, in standard deviations that were learned. Nothing where the model
+    is not of PyTorch, or has no BatchNorm that has learned something.
     """
     found: list[Any] = []
     norm = _first_norm(model)
@@ -31,7 +33,7 @@ def watching_first_norm(model: Any) -> Iterator[list[Any]]:
         if found or threading.get_ident() != owner or not args or args[0].dim() != 4:
             return
         with torch.no_grad():
-            means = args[0].float().mean((2, 3))
+            means = args[0][:, :, ::_EVERY].float().mean((2, 3))
             scale = (module.running_var + module.eps).sqrt()
             distance = ((means - module.running_mean) / scale).square().mean(1).sqrt()
             found.append(distance * module.running_mean.any())  # all zero: nothing was learned
