@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -204,10 +203,7 @@ class Maps:
         Raises:
             ImageError: `refine` without `images`.
         """
-        import numpy as np
-
-        from limelight import boxes as formats
-        from limelight.localization import locate
+        from limelight.maps.boxing import boxes_of
         from limelight.methods import default_cut
 
         cut = default_cut(self.method) if threshold is None else threshold
@@ -217,26 +213,7 @@ class Maps:
                 f"boxes(refine={refine!r}, images=…)"
             )
         shown = self if refine is None else self.refined(images, refine)
-
-        def box(map_: np.ndarray, frame: Frame) -> np.ndarray:
-            found = locate(map_, cut, rule, which, rotated)
-            if rotated or format == "xyxy":
-                return found
-            rewritten = formats.convert(found[..., :4], "xyxy", format, frame.original_size)
-            if which == "largest":
-                return rewritten
-            flat = rewritten.reshape(len(found), math.prod(rewritten.shape[1:]))
-            return np.concatenate([flat, found[:, 4:]], axis=1)
-
-        found: list[Any] = []
-        for frame, maps in zip(self.frames, shown.resized(normalizer), strict=True):
-            host = to_numpy(maps)
-            if host.ndim == 2:
-                found.append(box(host, frame))
-            else:
-                each = [box(map_, frame) for map_ in host]
-                found.append(np.stack(each) if which == "largest" else each)
-        return np.stack(found) if which == "largest" else found
+        return boxes_of(shown, cut, rule, which, rotated, format, normalizer)
 
     # -- pictures -----------------------------------------------------------------------------
 
