@@ -73,6 +73,46 @@ def test_a_layer_by_its_path(site: Site) -> None:
     np.testing.assert_allclose(values_of(told), maps.numpy()[0], rtol=1e-5, atol=1e-9)
 
 
+def test_options_are_the_library_s(site: Site) -> None:
+    client, image = site.client, picture(6)
+    id = client.image(image)
+    options = {"fem": {"k": 1.0}, "finercam": {"base": "layercam", "gamma": 0.3}}
+    plain = client.explain(id, "fem", "finercam").json["maps"]
+    told = client.explain(id, "fem", "finercam", options=options).json["maps"]
+    maps = explain(site.classifiers[0], [image], ["fem", "finercam"], options=options)
+    for before, each in zip(plain, told, strict=True):
+        assert before["options"] == {} and each["options"] == options[each["method"]]
+        assert before["id"] != each["id"]
+        raw = maps[each["method"]].numpy()[0]
+        np.testing.assert_allclose(values_of(each), raw, rtol=1e-5, atol=1e-5 * raw.max())
+        assert np.abs(values_of(before) - raw).max() > 1e-3 * raw.max()
+    usual = client.explain(id, "finercam", options={"similar": 3, "gamma": 0.6}).json["maps"][0]
+    assert usual["id"] == plain[1]["id"]  # said or not, it is the same
+
+
+def test_boxes_are_cut_where_the_method_says(site: Site) -> None:
+    image = picture(7)
+    told = site.client.explain(site.client.image(image), "affinitycam", "gradcam").json["maps"]
+    maps = explain(site.classifiers[0], [image], ["affinitycam", "gradcam"])
+    assert [each["threshold"] for each in told] == [0.5, 0.2]
+    for each in told:
+        expected = maps[each["method"]].boxes()[0].tolist()
+        assert each["box"] == pytest.approx(expected, abs=1e-3)
+        again = site.client.get(f"/api/maps/{each['id']}.json").json
+        assert (again["threshold"], again["box"]) == (each["threshold"], each["box"])
+
+
+def test_what_the_model_does_not_allow(site: Site) -> None:
+    told = site.client.get("/api/models/model-0/methods").json
+    names = [method.name for method in list_methods()]
+    assert sorted([*told["methods"], *told["refused"]]) == names
+    id = site.client.image(picture(8))
+    assert {"legrad", "rollout"} <= set(told["refused"]) and "gradcam" in told["methods"]
+    for name, reason in told["refused"].items():
+        assert site.client.explain(id, name).json["errors"] == {name: reason}
+    assert site.client.get("/api/models/model-9/methods").status == 404
+
+
 def test_downloads(site: Site) -> None:
     client = site.client
     image = picture(7, (80, 120))
@@ -135,7 +175,12 @@ def test_one_method_that_cannot_run_leaves_the_others(client: Client) -> None:
         ({"target": "top5"}, 422, "target"),
         ({"target": 10**30}, 422, "target"),
         ({"wait": float("nan")}, 422, "wait"),
-        ({"options": {"samples": 3}}, 422, "has such an option"),
+        ({"options": {"samples": 3}}, 422, "no option 'samples'"),
+        ({"options": {"sscam": {"samples": 3}}}, 422, "options for 'sscam'"),
+        ({"options": {"gradcam": [3]}}, 422, "options"),
+        ({"methods": ["sscam"], "options": {"samples": 2.5}}, 422, "takes a whole number of 1"),
+        ({"methods": ["sscam"], "options": {"sigma": "wide"}}, 422, "but 'wide' was given"),
+        ({"methods": ["sscam"], "options": {"sscam": {"seed": -1}}}, 422, "of 0 or more as seed"),
         ({"methods": ["sscam"], "options": {"samples": 10**9}}, 422, "at most 4096"),
         ({"file": "/etc/passwd"}, 422, "file"),
     ],

@@ -37,7 +37,7 @@ class Page:
         self.page.on("dialog", lambda dialog: self.told.append(dialog.message))
         self.page.on("request", lambda request: self.asked.append(request.url))
         self.page.goto(site.url)
-        self.page.wait_for_selector("#layers label")
+        self.page.wait_for_selector("#methods label")
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.page, name)
@@ -243,12 +243,66 @@ def test_the_diagnosis_is_the_library_s(page: Page, site: Site) -> None:
     assert page.fact("diagnosis") == told[target]
 
 
+def test_what_the_model_does_not_allow_is_not_offered(page: Page, site: Site) -> None:
+    told = site.client.get("/api/models/model-0/methods").json
+    offered = page.locator("#methods input").evaluate_all("all => all.map((each) => each.value)")
+    assert offered == told["methods"]
+    page.locator("#refused summary").click()
+    shown = page.inner_text("#refused")
+    assert f"{len(told['refused'])} more" in shown
+    for name, reason in told["refused"].items():
+        assert find_method(name).title in shown and reason in shown
+
+
 def test_a_method_that_cannot_run_says_why(page: Page) -> None:
     page.example(1)
-    page.check('#methods input[value="legrad"]')
+    page.check('#methods input[value="refinecam"]')
+    page.shown(2)
+    page.check('#layers input[value="block4.relu"]')
     page.wait_for_selector("#message:visible")
-    assert "legrad: " in page.inner_text("#message")
+    assert "refinecam: refinecam makes one map of several layers" in page.inner_text("#message")
     assert page.locator(".card.map").count() == 1
+
+
+def test_options(page: Page, site: Site) -> None:
+    image = picture(33, (90, 90))
+    page.upload(png(image))
+    assert not page.is_visible("#options-field")
+    for name in ("finercam", "fem"):
+        page.check(f'#methods input[value="{name}"]')
+    page.shown(3)
+    page.uncheck('#methods input[value="gradcam"]')
+    page.shown(2)
+    fields = page.locator("#options input, #options select")
+    assert fields.evaluate_all("all => all.map((each) => each.name)") == [
+        f"{name}.{option}" for name in ("finercam", "fem") for option in find_method(name).options
+    ]
+    for name, value in (("fem.k", "1"), ("finercam.gamma", "0.25")):
+        page.fill(f'[name="{name}"]', value)
+        page.press(f'[name="{name}"]', "Tab")
+    page.select_option('[name="finercam.base"]', "layercam")
+    page.wait_for_function(
+        "() => document.querySelector('#command').textContent.includes('base=layercam')"
+    )
+    page.shown(2)
+    options = {"fem": {"k": 1.0}, "finercam": {"gamma": 0.25, "base": "layercam"}}
+    expected = explain(site.classifiers[0], [image], ["finercam", "fem"], options=options)
+    for card, name in enumerate(("finercam", "fem")):
+        box = expected[name].boxes()[0]
+        assert page.box(card) == pytest.approx(rounded(box), abs=0.11)
+    before = len(page.asked)
+    page.fill('[name="finercam.similar"]', "0")
+    page.press('[name="finercam.similar"]', "Tab")  # the browser says that it is 1 or more
+    assert len(page.asked) == before
+    page.fill('[name="finercam.similar"]', "")
+    page.press('[name="finercam.similar"]', "Tab")
+    assert page.input_value('[name="finercam.similar"]') == "3"
+    page.fill('[name="finercam.gamma"]', "5000")
+    page.press('[name="finercam.gamma"]', "Tab")
+    page.wait_for_selector("#message:visible")
+    assert page.inner_text("#message") == "gamma is at most 4096 here"
+    assert "0.25" in page.inner_text("#python")  # the code is that of what is shown
+    page.told = [line for line in page.told if "422" not in line]
 
 
 # -- sliders and boxes ----------------------------------------------------------------------------
@@ -277,6 +331,35 @@ def test_sliders_need_no_round_trip(page: Page, site: Site) -> None:
     red, green, blue, _ = page.evaluate(pixel)
     assert red == green == blue and jet != [red, green, blue, 255]
     assert len(page.asked) == before
+
+
+def test_each_method_s_own_threshold_until_it_is_moved(page: Page, site: Site) -> None:
+    image = picture(34, (100, 120))
+    page.upload(png(image))
+    assert page.inner_text("#threshold-value") == "0.20 (own)"
+    page.check('#methods input[value="affinitycam"]')
+    page.shown(2)
+    assert page.inner_text("#threshold-value") == "0.20 / 0.50 (own)"
+    maps = list(explain(site.classifiers[0], [image], ["gradcam", "affinitycam"]).values())
+
+    def check(threshold: float | None) -> None:
+        for card, each in enumerate(maps):
+            box = each.boxes(threshold=threshold)[0]
+            assert page.box(card) == pytest.approx(rounded(box), abs=0.11)
+
+    check(None)
+    assert page.locator(".facts dt", has_text="Box").all_inner_texts() == [
+        "Box at 0.20",
+        "Box at 0.50",
+    ]
+    page.slide("threshold", 0.35)
+    check(0.35)
+    page.uncheck('#methods input[value="gradcam"]')
+    page.shown(1)
+    assert page.input_value("#threshold") == "0.35"
+    page.click("#own-threshold")
+    assert page.input_value("#threshold") == "0.5" and not page.is_visible("#own-threshold")
+    assert page.box() == pytest.approx(rounded(maps[1].boxes()[0]), abs=0.11)
 
 
 def test_the_true_box_with_the_mouse_and_with_the_keyboard(page: Page, site: Site) -> None:
@@ -352,7 +435,7 @@ def test_downloads(page: Page, site: Site) -> None:
     )
 
 
-@pytest.mark.parametrize("case", ["file", "example", "several", "own score"])
+@pytest.mark.parametrize("case", ["file", "example", "several", "own score", "options"])
 def test_the_copied_code_makes_what_is_shown(
     open_page: Callable[..., Page],
     site: Site,
@@ -387,7 +470,17 @@ def test_the_copied_code_makes_what_is_shown(
         page.shown(2)
         page.uncheck('#methods input[value="gradcam"]')
         page.shown(1)
-    page.slide("threshold", 0.3)
+    if case == "options":
+        page.check('#methods input[value="affinitycam"]')
+        page.shown(2)
+        page.select_option('[name="affinitycam.base"]', "gradcam++")
+        page.wait_for_function(
+            "() => document.querySelector('#command').textContent.includes('base=')"
+        )
+        page.shown(2)
+        count = 2  # each with its own threshold
+    else:
+        page.slide("threshold", 0.3)
     shown = []
     for card in range(count):
         link = page.locator(".downloads a", has_text="JSON").nth(card).get_attribute("href")

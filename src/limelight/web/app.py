@@ -13,9 +13,10 @@ from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from limelight._version import __version__
-from limelight.methods import Method, list_methods
+from limelight.methods import list_methods
 from limelight.web.answering import Refusal
 from limelight.web.asking import Explain, question_of
+from limelight.web.describing import describe_method
 from limelight.web.drawing import as_png, color_tables, preview
 from limelight.web.explaining import Gallery, answer, show
 from limelight.web.guard import Guard
@@ -72,6 +73,7 @@ class _Server:
         app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
         app.get("/api/models")(self.models)
         app.get("/api/models/{id}/layers")(self.layers)
+        app.get("/api/models/{id}/methods")(self.allowed)
         app.get("/api/methods")(self.methods)
         app.get("/api/colormaps")(self.colormaps)
         app.get("/api/examples")(self.examples)
@@ -104,15 +106,17 @@ class _Server:
 
     async def layers(self, id: str) -> Any:
         """The layers of a model of which a map can be made."""
-        served = self._model(id)
-        await _end(served.ready)
-        if served.ready.error is not None:
-            raise Refusal(422, served.ready.error)
-        return {"layers": served.layers}
+        return {"layers": (await self._ready(id)).layers}
+
+    async def allowed(self, id: str) -> Any:
+        """The methods that a model allows, and why it does not allow the others."""
+        refused = (await self._ready(id)).refused
+        allowed = [method.name for method in list_methods() if method.name not in refused]
+        return {"methods": allowed, "refused": refused}
 
     async def methods(self) -> Any:
         """The methods, as they are declared."""
-        return {"methods": [_described(method) for method in list_methods()]}
+        return {"methods": [describe_method(method) for method in list_methods()]}
 
     async def colormaps(self) -> Any:
         """Colours for maps, from 0 to 1: 256 times red, green, blue, as base64."""
@@ -212,9 +216,7 @@ class _Server:
         if kind == "npz":
             return Response(await self._aside(shown.npz), media_type="application/octet-stream")
         if kind == "json":
-            return JSONResponse(
-                await self._aside(shown.describe, 0.2 if threshold is None else threshold)
-            )
+            return JSONResponse(await self._aside(shown.describe, threshold))
         if kind == "png":
             image = await self._aside(self._pictures.get, shown.image)
             draw = functools.partial(shown.png, image, alpha, colormap, threshold)
@@ -231,6 +233,14 @@ class _Server:
         if id not in self._models:
             raise Refusal(404, "there is no such model")
         return self._models[id]
+
+    async def _ready(self, id: str) -> Served:
+        """A model that has been looked at."""
+        served = self._model(id)
+        await _end(served.ready)
+        if served.ready.error is not None:
+            raise Refusal(422, served.ready.error)
+        return served
 
     def _job(self, id: str) -> tuple[Served, Job]:
         if id not in self._jobs:
@@ -261,22 +271,6 @@ async def _end(job: Job, seconds: float | None = None) -> None:
     """Wait for the end of `job`, no longer than `seconds`."""
     if not job.ended.done() and seconds != 0:
         await asyncio.wait([asyncio.wrap_future(job.ended)], timeout=seconds)
-
-
-def _described(method: Method) -> dict[str, Any]:
-    return {
-        "name": method.name,
-        "title": method.title,
-        "paper": method.paper,
-        "cost": method.cost,
-        "frameworks": list(method.frameworks),
-        "class_blind": method.class_blind,
-        "of_attention": method.of_attention,
-        "several_layers": method.across is not None,
-        "default_score": method.default_score,
-        "options": dict(method.options),
-        "description": method.description,
-    }
 
 
 def _file(content: bytes, kind: str) -> Callable[[], Awaitable[Response]]:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from limelight.errors import LimelightError
-from limelight.methods import find_method
+from limelight.methods import default_cut, find_method
 from limelight.web.answering import Refusal, number
 from limelight.web.jobs import Job
 
@@ -32,23 +32,29 @@ class Question:
 
     Attributes:
         image: its id.
-        methods: names.
         layer: a path; None: chosen.
         target: a class index; None: the predicted class.
-        options: of the methods.
+        options: by name of each method, those that were given.
     """
 
     image: str
-    methods: tuple[str, ...]
     layer: str | None
     target: int | None
-    options: Mapping[str, Any]
+    options: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Their names."""
+        return tuple(self.options)
+
+    def changed(self, method: str) -> dict[str, Any]:
+        """The options of `method` that are not what they are by themselves."""
+        usual = find_method(method).options
+        return {o: value for o, value in self.options[method].items() if value != usual[o]}
 
     def id(self, model: str, method: str) -> str:
         """The name of one method's map, the same whenever the same is asked."""
-        known = find_method(method).options
-        options = {name: value for name, value in self.options.items() if name in known}
-        asked = [model, self.image, method, self.layer, self.target, options]
+        asked = [model, self.image, method, self.layer, self.target, self.changed(method)]
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:32]
 
 
@@ -61,22 +67,28 @@ class Shown:
         image: the id of its image.
         served: the model.
         maps: one map.
+        options: of its method, where they are not the usual ones.
     """
 
     id: str
     image: str
     served: Served
     maps: Maps
+    options: Mapping[str, Any]
 
-    def describe(self, threshold: float = 0.2) -> dict[str, Any]:
-        """All that is known of it, in the words of `Maps`; "values" are float32 as base64."""
+    def describe(self, threshold: float | None = None) -> dict[str, Any]:
+        """All that is known of it, in the words of `Maps`; "values" are float32 as base64.
+
+        `threshold`: of the box; None: the method's own.
+        """
         import numpy as np
 
         from limelight.arrays import to_numpy
 
         maps = self.maps
         values = maps.numpy()[0]
-        box = maps.boxes(threshold=threshold)[0]
+        cut = default_cut(maps.method) if threshold is None else threshold
+        box = maps.boxes(threshold=cut)[0]
         index = int(to_numpy(maps.target)[0])
         (frame,) = maps.frames
         return {
@@ -84,6 +96,7 @@ class Shown:
             "image": self.image,
             "model": self.served.said["path"],
             "method": maps.method,
+            "options": dict(self.options),
             "layer": maps.layer,
             "score": maps.score,
             "target": index,
@@ -91,7 +104,7 @@ class Shown:
             "probability": number(to_numpy(maps.probability)[0]),
             "class_score": number(to_numpy(maps.scores)[0, index]),
             "diagnosis": maps.diagnosis[0],
-            "threshold": threshold,
+            "threshold": cut,
             "box": None if np.isnan(box).any() else [float(side) for side in box],
             "shape": list(values.shape),
             "values": base64.b64encode(values.astype("<f4").tobytes()).decode(),
@@ -190,7 +203,8 @@ def _explain(
     names: list[str],
 ) -> None:
     try:
-        found = served.explain(image, names, question.layer, question.target, question.options)
+        options = {name: question.changed(name) for name in names}
+        found = served.explain(image, names, question.layer, question.target, options)
     except LimelightError as error:
         if len(names) == 1:
             job.results["errors"] = {**job.results["errors"], names[0]: str(error)}
@@ -199,7 +213,9 @@ def _explain(
             _explain(job, served, question, image, gallery, [name])
         return
     for name, maps in found.items():
-        shown = Shown(question.id(served.id, name), question.image, served, maps)
+        shown = Shown(
+            question.id(served.id, name), question.image, served, maps, question.changed(name)
+        )
         gallery.add(shown)
         _put(job, served, shown)
 

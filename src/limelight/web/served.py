@@ -7,7 +7,6 @@ from dataclasses import asdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from limelight.methods import find_method
 from limelight.web.answering import number
 from limelight.web.jobs import Job, Worker
 from limelight.web.limits import Limits
@@ -37,6 +36,7 @@ class Served:
     ) -> None:
         self.id, self.classifier, self.said = id, classifier, dict(said)
         self.layers: list[dict[str, Any]] = []
+        self.refused: dict[str, str] = {}
         self.worker = Worker(f"limelight-{id}", limits.queue)
         # So that the first image waits for nothing that could be ready before it comes.
         self.ready = Job(lambda job: self._warm_up())
@@ -82,19 +82,18 @@ class Served:
         return str(index) if names is None else names[index]
 
     def explain(
-        self, image: Any, methods: list[str], layer: str | None, target: int | None, options: Any
+        self,
+        image: Any,
+        methods: list[str],
+        layer: str | None = None,
+        target: int | None = None,
+        options: Mapping[str, Any] | None = None,
     ) -> dict[str, Maps]:
         """Maps of one image by method; to be called in the worker's thread only."""
         from limelight.explainer import explain
 
-        known = {option for name in methods for option in find_method(name).options}
         return explain(
-            self.classifier,
-            [image],
-            methods,
-            layer=layer,
-            target=target,
-            options={name: value for name, value in options.items() if name in known},
+            self.classifier, [image], methods, layer=layer, target=target, options=options
         )
 
     @cached_property
@@ -112,9 +111,10 @@ class Served:
 
     def _warm_up(self) -> None:
         from limelight.explainer.layers import list_layers
+        from limelight.explainer.refused import refused_methods
 
         layers = list_layers(self.classifier)
         self.layers = [asdict(layer) for layer in layers if layer.explainable]
         if any(layer.automatic for layer in layers):
-            maps = self.explain(self._grey(), ["gradcam"], None, None, {})["gradcam"]
-            self.top_classes(maps)
+            self.top_classes(self.explain(self._grey(), ["gradcam"])["gradcam"])
+        self.refused = refused_methods(self.classifier)

@@ -52,15 +52,27 @@ export function showClasses(classes, target, chosen) {
   replace(byId("classes"), rows);
 }
 
-export function showMethods(methods, selected, most, search, chosen) {
+// The methods that the model allows; below them the others, with the reason of each.
+export function showMethods(methods, { selected, refused, most, search }, chosen) {
   const words = search.toLowerCase().split(/\s+/).filter(Boolean);
   const found = methods.filter((method) =>
     words.every((word) => `${method.name} ${method.title} ${method.paper}`.toLowerCase().includes(word)),
   );
   byId("method-count").textContent = `${selected.length} of at most ${most}`;
+  byId("methods").dataset.empty = refused === null ? "Looking at the model …" : "None is called so.";
+  const left = refused === null ? [] : methods.filter((method) => method.name in refused);
+  const reasons = new Set(left.map((method) => refused[method.name]));
+  byId("refused").hidden = !left.length;
+  byId("refused").replaceChildren(
+    element("summary", {}, `${left.length} more, which this model does not allow`),
+    ...[...reasons].flatMap((reason) => [
+      element("p", {}, left.filter((method) => refused[method.name] === reason).map((method) => method.title).join(", ")),
+      element("p", { className: "quiet" }, reason),
+    ]),
+  );
   replace(
     byId("methods"),
-    found.map((method) => {
+    found.filter((method) => refused !== null && !(method.name in refused)).map((method) => {
       const checked = selected.includes(method.name);
       return row({
         type: "checkbox", name: "method", value: method.name, checked,

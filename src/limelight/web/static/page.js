@@ -4,6 +4,7 @@ import { ask, explain, send } from "./api.js";
 import { markExample, showClasses, showExamples, showLayers, showMethods } from "./choices.js";
 import { TrueBox } from "./drawing.js";
 import { byId, element } from "./elements.js";
+import { showOptions } from "./options.js";
 import { Card, MapOfMethod, photograph, picture, place } from "./panels.js";
 import { asCommand, asPython } from "./snippets.js";
 
@@ -11,11 +12,15 @@ const state = {
   model: null, // as GET /api/models describes it
   image: null, // {id, width, height, name}, of an example also index, label and boxes
   methods: ["gradcam"],
+  options: {}, // by method, those that are not the usual ones
   layer: null,
   target: null,
+  threshold: null, // of all boxes; null: each method's own
   classes: [],
   layers: [],
+  refused: null, // by method, why the model does not allow it; null: not known yet
   cards: [],
+  asked: null, // the question whose answer the cards are
 };
 let models, limits, methods, data, colors;
 let running = null; // the AbortController of what is being explained
@@ -82,20 +87,22 @@ async function refresh() {
   const mine = (running = new AbortController());
   byId("message").hidden = true;
   const slow = setTimeout(() => { byId("working").hidden = mine.signal.aborted; }, 250);
-  const { image, model, layer, target } = state;
-  const question = { image: image.id, model: model.id, methods: state.methods, layer, target };
+  const { image, model, methods, layer, target } = state;
+  const options = Object.fromEntries(methods.map((name) => [name, state.options[name] ?? {}]));
+  const question = { image: image.id, model: model.id, methods, options, layer, target };
+  const tell = (job) => show(job, question);
   try {
     let job;
     try {
-      job = await explain(question, show, mine.signal);
+      job = await explain(question, tell, mine.signal);
     } catch (error) {
       if (error.status !== 404 || !image.file) throw error;
       await send(image.file); // the server has kept other images since
-      job = await explain(question, show, mine.signal);
+      job = await explain(question, tell, mine.signal);
     }
     if (job.state === "failed") complain(job.error);
     if (job.state === "cancelled") say("Cancelled.");
-    else say(`${job.maps.length} of ${state.methods.length} maps are shown.`);
+    else say(`${job.maps.length} of ${methods.length} maps are shown.`);
   } catch (error) {
     if (!mine.signal.aborted) complain(error);
   } finally {
@@ -107,7 +114,7 @@ async function refresh() {
   }
 }
 
-function show(job) {
+function show(job, question) {
   const { done, total } = job.progress;
   const bar = byId("progress");
   if (total) Object.assign(bar, { max: total, value: done });
@@ -120,8 +127,9 @@ function show(job) {
   const errors = Object.entries(job.errors);
   if (errors.length) complain(errors.map(([name, error]) => `${name}: ${error}`).join("\n"));
   const ids = job.maps.map((map) => map.id).join();
-  if (ids === state.cards.map((card) => card.map.id).join() && ids) return;
-  state.cards = state.methods
+  state.asked = question;
+  if (ids === state.cards.map((card) => card.map.id).join() && ids) return code();
+  state.cards = question.methods
     .map((name) => job.maps.find((map) => map.method === name))
     .filter(Boolean)
     .map((told) => {
@@ -166,21 +174,35 @@ function fade() {
 }
 
 function placeBoxes() {
-  byId("threshold-value").textContent = number("threshold").toFixed(2);
+  const cuts = [...new Set(state.methods.map((name) => methods.find((each) => each.name === name).cut))];
+  if (state.threshold === null) byId("threshold").value = cuts[0];
+  byId("threshold-value").textContent =
+    state.threshold === null ? `${cuts.map((cut) => cut.toFixed(2)).join(" / ")} (own)` : state.threshold.toFixed(2);
+  byId("own-threshold").hidden = state.threshold === null;
   if (original) place(original.truth, truth.box);
-  for (const card of state.cards) card.box(number("threshold"), truth.box);
+  for (const card of state.cards) card.box(state.threshold, truth.box);
   code();
+}
+
+function moveThreshold(threshold) {
+  state.threshold = threshold;
+  placeBoxes();
 }
 
 // -- code --------------------------------------------------------------------------------------
 
 function code() {
   if (!state.cards.length) return;
+  const { image, asked, threshold } = state;
   const shown = {
-    ...state,
+    model: models.find((each) => each.id === asked.model),
+    image,
     data,
     methods: state.cards.map((card) => card.map.method),
-    threshold: number("threshold"),
+    options: Object.fromEntries(state.cards.map((card) => [card.map.method, card.map.options])),
+    layer: asked.layer,
+    target: asked.target,
+    threshold,
     alpha: number("opacity"),
     colormap: byId("colormap").value,
   };
@@ -192,7 +214,7 @@ function code() {
     `Where ${state.image.name} lies; the pixels as the model was given them: `,
     element("a", { href: `/api/images/${state.image.id}/file`, download: "image.png" }, "image.png"),
   );
-  for (const card of state.cards) card.link(shown.alpha, shown.colormap, shown.threshold);
+  for (const card of state.cards) card.link(shown.alpha, shown.colormap);
 }
 
 async function copy(id) {
@@ -211,30 +233,37 @@ async function copy(id) {
 function choose(chosen) {
   Object.assign(state, chosen);
   lists();
+  placeBoxes();
   return refresh();
 }
 
 function lists() {
-  const usable = methods.filter((method) => method.frameworks.includes(state.model.framework));
-  showMethods(usable, state.methods, limits.methods, byId("method-search").value, (name, on) => {
-    const chosen = on ? [...state.methods, name] : state.methods.filter((each) => each !== name);
-    choose({ methods: chosen });
+  const chosen = {
+    selected: state.methods, refused: state.refused, most: limits.methods, search: byId("method-search").value,
+  };
+  showMethods(methods, chosen, (name, on) => {
+    choose({ methods: on ? [...state.methods, name] : state.methods.filter((each) => each !== name) });
   });
+  showOptions(state.methods.map((name) => methods.find((each) => each.name === name)), state.options, refresh);
   showLayers(state.layers, state.layer, (layer) => choose({ layer }));
   if (state.classes.length) showClasses(state.classes, state.target, (target) => choose({ target }));
 }
 
 async function useModel(id) {
   const model = models.find((each) => each.id === id);
-  const usable = (name) => methods.find((each) => each.name === name).frameworks.includes(model.framework);
-  const kept = state.methods.filter(usable);
-  Object.assign(state, { model, layer: null, target: null, classes: [], layers: [], methods: kept.length ? kept : ["gradcam"] });
+  Object.assign(state, { model, layer: null, target: null, classes: [], layers: [], refused: null });
   byId("about").textContent = `${model.framework}, ${model.preprocess}`;
   lists();
-  const [layers] = await Promise.all([ask(`/api/models/${id}/layers`), refresh()]);
+  const [{ layers }, allowed] = await Promise.all(["layers", "methods"].map((what) => ask(`/api/models/${id}/${what}`)));
   if (state.model !== model) return;
-  state.layers = layers.layers;
+  const kept = state.methods.filter((name) => allowed.methods.includes(name));
+  const first = allowed.methods.includes("gradcam") ? "gradcam" : allowed.methods[0];
+  Object.assign(state, { layers, refused: allowed.refused });
+  if (first) state.methods = kept.length ? kept : [first];
+  else complain(Object.values(allowed.refused)[0]);
   lists();
+  placeBoxes();
+  await refresh();
 }
 
 // The last part of a path, where no other model has the same.
@@ -272,7 +301,11 @@ function listen() {
     takeFile(file, file?.name);
   });
   byId("opacity").addEventListener("input", fade);
-  byId("threshold").addEventListener("input", placeBoxes);
+  byId("threshold").addEventListener("input", () => moveThreshold(number("threshold")));
+  byId("own-threshold").addEventListener("click", () => {
+    moveThreshold(null);
+    byId("threshold").focus();
+  });
   byId("colormap").addEventListener("change", paint);
   byId("known").addEventListener("click", () => truth.set(state.image.boxes[0]));
   byId("cancel").addEventListener("click", () => running?.abort());

@@ -49,6 +49,7 @@ const rounded = (box) => box.map((side) => Math.round(10 * side) / 10).join(", "
 export class Card {
   constructor(image, map, method) {
     this.map = map;
+    this.cut = method.cut;
     this.colors = element("canvas", { "aria-hidden": "true" });
     this.blended = element("canvas", { "aria-hidden": "true" });
     const what = `${method.title} for ${map.name}`;
@@ -56,6 +57,7 @@ export class Card {
       picture(image, [photograph(image), this.dimmed(image), this.blended], `Overlay of ${what}`, "overlay"),
       picture(image, [this.colors], `Map of ${what}`, "map"),
     ];
+    this.boxTitle = element("dt");
     this.boxText = element("dd", { className: "box" });
     this.iouText = element("dd", { className: "iou" });
     this.iouRow = [element("dt", {}, "IoU"), this.iouText];
@@ -74,7 +76,7 @@ export class Card {
           {},
           element("dt", {}, "Class"),
           element("dd", {}, `${map.name} (${map.target}), ${percent(map.probability)}`),
-          element("dt", {}, "Box"),
+          this.boxTitle,
           this.boxText,
           ...this.iouRow,
         ),
@@ -122,8 +124,11 @@ export class Card {
     this.blended.style.opacity = alpha;
   }
 
+  // `threshold` null: the method's own.
   box(threshold, truth) {
-    this.found = this.map.boxAt(threshold);
+    this.threshold = threshold ?? this.cut;
+    this.found = this.map.boxAt(this.threshold);
+    this.boxTitle.textContent = `Box at ${this.threshold.toFixed(2)}`;
     for (const each of this.pictures) {
       place(each.found, this.found);
       place(each.truth, truth);
@@ -133,7 +138,8 @@ export class Card {
     for (const each of this.iouRow) each.hidden = !truth;
   }
 
-  link(alpha, colormap, threshold) {
+  link(alpha, colormap) {
+    const { threshold } = this;
     const asked = new URLSearchParams({ alpha, colormap, threshold });
     this.png.href = `/api/maps/${this.map.id}.png?${asked}`;
     const json = this.element.querySelector('a[href*=".json"]');

@@ -18,7 +18,8 @@ const shell = (value) =>
 
 const keywords = (entries) => entries.map(([name, value]) => `${name}=${python(value)}`);
 
-export function asPython({ model, image, data, methods, layer, target, threshold, alpha, colormap }) {
+// `options` by method; `threshold` null: each method's own, which nobody need name.
+export function asPython({ model, image, data, methods, options, layer, target, threshold, alpha, colormap }) {
   const { path, ...said } = model.load;
   if (typeof said.size === "string") {
     const sides = said.size.toLowerCase().split("x").map(Number);
@@ -36,23 +37,32 @@ export function asPython({ model, image, data, methods, layer, target, threshold
   const chosen = keywords([
     ...(target === null ? [] : [["target", target]]),
     ...(layer === null ? [] : [["layer", layer]]),
+    ...optionsOf(methods, options),
   ]);
   const one = methods.length === 1;
+  const box = `boxes(${threshold === null ? "" : `threshold=${threshold}`})`;
   const method = one ? python(methods[0]) : python(methods);
   lines.push(`maps = limelight.explain(${["classifier", "image", method, ...chosen].join(", ")})`);
   const overlay = `overlay(image, alpha=${alpha}, colormap=${python(colormap)})`;
   if (one) {
-    lines.push(`overlay = maps.${overlay}`, `boxes = maps.boxes(threshold=${threshold})`);
+    lines.push(`overlay = maps.${overlay}`, `boxes = maps.${box}`);
   } else {
     lines.push(
       `overlays = {name: each.${overlay} for name, each in maps.items()}`,
-      `boxes = {name: each.boxes(threshold=${threshold}) for name, each in maps.items()}`,
+      `boxes = {name: each.${box} for name, each in maps.items()}`,
     );
   }
   return `${lines.join("\n")}\n`;
 }
 
-export function asCommand({ model, image, data, methods, layer, target, threshold, alpha, colormap }) {
+// The keyword argument `options`: of one method its own, of several by name.
+function optionsOf(methods, options) {
+  const said = methods.filter((name) => Object.keys(options[name]).length).map((name) => [name, options[name]]);
+  if (!said.length) return [];
+  return [["options", methods.length === 1 ? said[0][1] : Object.fromEntries(said)]];
+}
+
+export function asCommand({ model, image, data, methods, options, layer, target, threshold, alpha, colormap }) {
   const { path, ...said } = model.load;
   const words = ["limelight", "explain"];
   if (image.index === undefined) {
@@ -62,9 +72,11 @@ export function asCommand({ model, image, data, methods, layer, target, threshol
   }
   words.push("--model", path);
   for (const [name, value] of Object.entries(said)) words.push(`--${name}`, value);
-  words.push("--method", methods.join(","));
+  const spec = (name) => [name, ...Object.entries(options[name]).map(([key, value]) => `${key}=${value}`)].join(":");
+  words.push("--method", methods.map(spec).join(","));
   if (target !== null) words.push("--target", target);
   if (layer !== null) words.push("--layer", layer);
-  words.push("--threshold", threshold, "--alpha", alpha, "--colormap", colormap, "--out", "limelight-maps");
+  if (threshold !== null) words.push("--threshold", threshold);
+  words.push("--alpha", alpha, "--colormap", colormap, "--out", "limelight-maps");
   return `${words.map(shell).join(" ")}\n`;
 }
