@@ -22,11 +22,15 @@ from limelight.probes.base import (
 )
 from limelight.probes.beside import traced
 from limelight.probes.keras import KerasProbe, PerModel
-from limelight.probes.keras_replay import READS_BEFORE, CompiledReruns, Edits, result
+from limelight.probes.keras_memories import Memories, two_of
+from limelight.probes.keras_replay import CompiledReruns, Edits, result
 from limelight.probes.outputs import scores_of
+from limelight.probes.remembering import NotReplayable
 from limelight.scores import Score, values
 
 _compiled = PerModel()
+# What a model may do in a run that is taken up again: one that keeps a tensor on itself, say.
+_FAILS = (NotReplayable, RuntimeError, ValueError, TypeError, IndexError, AttributeError)
 
 
 class JaxProbe(KerasProbe):
@@ -191,13 +195,14 @@ class JaxProbe(KerasProbe):
 
         def activations() -> Any:
             edits = Edits.at(self, images, layer, request)
-            run, reads = _compiled.get(
+            run, record, reason = _compiled.get(
                 self,
                 (*key, layer, request.reshape, images.shape[1:]),
                 lambda: self._build_activations(request, softened, edits, images),
             )
+            memories = record(self._variables(), images)[2] if record else []
             # Weights are given with each call, for they may change.
-            return lambda *given: run(self._variables(), *given), reads
+            return lambda *given: run(self._variables(), *given, *memories), reason
 
         return CompiledReruns(
             images, lambda edited: inputs(self._variables(), edited), activations, fixed=True
@@ -215,7 +220,8 @@ class JaxProbe(KerasProbe):
 
     def _build_activations(
         self, request: Request, softened: Any, edits: Edits, images: Any
-    ) -> tuple[Any, str | None]:
+    ) -> tuple[Any, Any, str | None]:
+        """What runs edits, what finds the memories that it is given, and why it has none."""
         kind, alive = type(self), weakref.ref(self.model)
 
         def run(variables: Any, images: Any, which: Any, edited: Any) -> Any:
@@ -224,21 +230,78 @@ class JaxProbe(KerasProbe):
             with edits.put(probe, edited):
                 return result(call, jnp.take(images, which, axis=0), request, softened, len(which))
 
-        def of_images(images: Any) -> Any:
-            edited = jnp.zeros((1, len(edits.source)), jnp.float32)
-            return run(self._variables(), images, jnp.zeros(1, jnp.int32), edited)
+        whole = jax.jit(run)
+        if 0 not in self._read(run, (images[:1],), edits):
+            return whole, None, None
+        if edits.hits > 1:
+            return whole, None, f"it runs {edits.hits} times"
+        try:
+            return *self._with_memories(request, softened, edits, images, whole), None
+        except _FAILS as error:
+            return whole, None, str(error).strip().partition("\n")[0]
 
-        reads = _is_read(jax.make_jaxpr(of_images)(images[:1]).jaxpr)
-        return jax.jit(run), READS_BEFORE if reads else None
+    def _with_memories(
+        self, request: Request, softened: Any, edits: Edits, images: Any, whole: Any
+    ) -> tuple[Any, Any]:
+        """What runs edits where layers answer from memory, and what finds the memories.
+
+        Raises:
+            NotReplayable: the model cannot be run so. A model may raise anything else.
+        """
+        kind, alive = type(self), weakref.ref(self.model)
+        memories = Memories(edits, request, softened)
+
+        def record(variables: Any, images: Any, everything: bool = False) -> Any:
+            probe = kind(alive())
+            call = functools.partial(probe._call_model, variables)
+            return memories.recorded(probe, call, images, everything)
+
+        def replay(variables: Any, images: Any, which: Any, edited: Any, *tensors: Any) -> Any:
+            probe = kind(alive())
+            call = functools.partial(probe._call_model, variables)
+            return memories.replayed(probe, call, tensors, images, which, edited)
+
+        variables = self._variables()
+        two, three = (
+            jax.eval_shape(
+                functools.partial(record, everything=True),
+                variables,
+                jax.ShapeDtypeStruct((count, *images.shape[1:]), images.dtype),
+            )[2]
+            for count in (2, 3)
+        )
+        memories.seen(two, three)
+        both = two_of(images)
+        read = self._read(replay, (both, *two), edits)
+        memories.keep([number - 1 for number in read if number])
+        recorded, replayed = jax.jit(record), jax.jit(replay)
+        memories.check(
+            both,
+            functools.partial(recorded, variables),
+            functools.partial(replayed, variables),
+            functools.partial(whole, variables),
+        )
+        return replayed, recorded
+
+    def _read(self, run: Any, given: tuple[Any, ...], edits: Edits) -> set[int]:
+        """Which of `given`, the images and what follows the edits, the scores depend on."""
+        edited = jnp.zeros((1, len(edits.source)), jnp.float32)
+
+        def scores(images: Any, *others: Any) -> Any:
+            return run(self._variables(), images, jnp.zeros(1, jnp.int32), edited, *others)
+
+        program = jax.make_jaxpr(scores)(*given).jaxpr
+        read = _inputs_read(program)
+        return {number for number, each in enumerate(program.invars) if each in read}
 
 
-def _is_read(program: Any) -> bool:
-    """Whether what `program` returns depends on what it is given."""
+def _inputs_read(program: Any) -> set[Any]:
+    """The inputs of a program that what it returns depends on."""
     live = {variable for variable in program.outvars if isinstance(variable, jax.extend.core.Var)}
     for step in reversed(program.eqns):
         if live.intersection(step.outvars):
             live.update(v for v in step.invars if isinstance(v, jax.extend.core.Var))
-    return bool(live.intersection(program.invars))
+    return live.intersection(program.invars)
 
 
 def _fill(batch: Any, size: int) -> Any:

@@ -1,8 +1,9 @@
 """Runs of a Keras model on edited inputs, or from a layer on, on edited activations.
 
 Where a model is compiled, the edits are put in the place of what the layer returns, and the
-compiler drops whatever nothing reads any more: with a clean cut, all that comes before. On the
-torch backend layers answer from memory (`limelight.probes.torch_replay`).
+compiler drops whatever nothing reads any more: with a clean cut, all that comes before. Where
+something passes by the layer, and on the torch backend, layers answer from memory
+(`limelight.probes.keras_memories`, `limelight.probes.torch_replay`).
 """
 
 from __future__ import annotations
@@ -166,7 +167,3 @@ class CompiledReruns:
         if self._made is None:
             self._made = self._make()
         return self._made
-
-
-#: Why a whole forward pass is needed, where the compiler could not drop it.
-READS_BEFORE = "what comes behind it reads earlier layers too"

@@ -19,11 +19,15 @@ from limelight.probes.base import (
 )
 from limelight.probes.beside import traced
 from limelight.probes.keras import KerasProbe, PerModel
-from limelight.probes.keras_replay import READS_BEFORE, CompiledReruns, Edits, result
+from limelight.probes.keras_memories import Memories, two_of
+from limelight.probes.keras_replay import CompiledReruns, Edits, result
 from limelight.probes.outputs import scores_of
+from limelight.probes.remembering import NotReplayable
 from limelight.scores import Score, values
 
 _compiled = PerModel()
+# What a model may do in a run that is taken up again: one that keeps a tensor on itself, say.
+_FAILS = (NotReplayable, RuntimeError, ValueError, TypeError, IndexError, AttributeError)
 
 
 class TensorFlowProbe(KerasProbe):
@@ -179,11 +183,13 @@ class TensorFlowProbe(KerasProbe):
 
         def activations() -> Any:
             edits = Edits.at(self, images, layer, request)
-            return _compiled.get(
+            run, record, reason = _compiled.get(
                 self,
                 (*key, layer, request.reshape),
-                lambda: self._build_activations(request, shape, softened, edits),
+                lambda: self._build_activations(request, shape, softened, edits, images),
             )
+            memories = record(images)[2] if record else []
+            return lambda *given: run(*given, *memories), reason
 
         return CompiledReruns(images, inputs, activations, fixed=False)
 
@@ -198,8 +204,9 @@ class TensorFlowProbe(KerasProbe):
         return function.get_concrete_function()
 
     def _build_activations(
-        self, request: Request, shape: Any, softened: Any, edits: Edits
-    ) -> tuple[Any, str | None]:
+        self, request: Request, shape: Any, softened: Any, edits: Edits, images: Any
+    ) -> tuple[Any, Any, str | None]:
+        """What runs edits, what finds the memories that it is given, and why it has none."""
         kind, alive = type(self), weakref.ref(self.model)
 
         def run(images: Any, which: Any, edited: Any) -> Any:
@@ -207,24 +214,77 @@ class TensorFlowProbe(KerasProbe):
             with edits.put(probe, edited):
                 return result(probe._run, tf.gather(images, which), request, softened, None)
 
-        signature = [
-            tf.TensorSpec(shape, tf.float32),
-            tf.TensorSpec((None,), tf.int32),
-            tf.TensorSpec((None,) * 4, tf.float32),
-        ]
-        function = tf.function(run, input_signature=signature, autograph=False)
-        concrete = function.get_concrete_function()
-        return concrete, READS_BEFORE if _is_read(concrete.inputs[0], concrete.outputs) else None
+        whole = _program(run, _edit_signature(shape))
+        if whole.inputs[0].op.name not in _operations_read(whole):
+            return whole, None, None
+        if edits.hits > 1:
+            return whole, None, f"it runs {edits.hits} times"
+        try:
+            return *self._with_memories(request, shape, softened, edits, images, whole), None
+        except _FAILS as error:
+            return whole, None, str(error).strip().partition("\n")[0]
+
+    def _with_memories(
+        self, request: Request, shape: Any, softened: Any, edits: Edits, images: Any, whole: Any
+    ) -> tuple[Any, Any]:
+        """What runs edits where layers answer from memory, and what finds the memories.
+
+        Raises:
+            NotReplayable: the model cannot be run so. A model may raise anything else.
+        """
+        kind, alive = type(self), weakref.ref(self.model)
+        memories = Memories(edits, request, softened)
+
+        def record(images: Any, everything: bool = False) -> Any:
+            probe = kind(alive())
+            return memories.recorded(probe, probe._run, images, everything)
+
+        def replay(images: Any, which: Any, edited: Any, *tensors: Any) -> Any:
+            probe = kind(alive())
+            return memories.replayed(probe, probe._run, tensors, images, which, edited)
+
+        def replaying() -> Any:
+            specs = [tf.TensorSpec(form.sized(None), form.dtype) for form in memories.forms]
+            return _program(replay, [*_edit_signature(shape), *specs])
+
+        two, three = (
+            _program(
+                lambda images: record(images, everything=True),
+                [tf.TensorSpec((count, *shape[1:]), tf.float32)],
+            ).structured_outputs[2]
+            for count in (2, 3)
+        )
+        memories.seen(two, three)
+        everything = replaying()
+        read, given = _operations_read(everything), everything.inputs[3:]
+        memories.keep([i for i in range(len(two)) if given[i].op.name in read])
+        recorded = _program(record, [tf.TensorSpec(shape, tf.float32)])
+        replayed = replaying()
+        memories.check(two_of(images), recorded, replayed, whole)
+        return replayed, recorded
 
 
-def _is_read(given: Any, outputs: Any) -> bool:
-    """Whether the values of a graph's `outputs` depend on `given`."""
-    waiting, seen = [output.op for output in outputs], set[str]()
+def _program(function: Any, signature: Sequence[Any]) -> Any:
+    """The graph of `function` for what `signature` says."""
+    return tf.function(function, input_signature=signature, autograph=False).get_concrete_function()
+
+
+def _edit_signature(shape: Any) -> list[Any]:
+    """That of images, which of them are edited, and the edits."""
+    return [
+        tf.TensorSpec(shape, tf.float32),
+        tf.TensorSpec((None,), tf.int32),
+        tf.TensorSpec((None,) * 4, tf.float32),
+    ]
+
+
+def _operations_read(program: Any) -> set[str]:
+    """The names of the operations whose values a graph's outputs depend on."""
+    waiting, seen = [output.op for output in program.outputs], set[str]()
     while waiting:
         operation = waiting.pop()
-        if operation is given.op:
-            return True
-        if operation.name not in seen and operation.type != "Shape":
+        if operation.name not in seen:
             seen.add(operation.name)
-            waiting += [each.op for each in operation.inputs]
-    return False
+            if operation.type != "Shape":
+                waiting += [each.op for each in operation.inputs]
+    return seen

@@ -1,8 +1,6 @@
-"""What one call of one module returned, kept so that the module can answer from memory.
+"""What one call of one PyTorch module returned, kept so that the module can answer from memory.
 
-While the model runs once, the outermost modules that finish before the target layer and do not
-contain it are remembered. When the model runs again on edited activations, those answer from
-memory, the target answers with the edit, and only what comes after really runs.
+See `limelight.probes.remembering`. Here tensors may be written into after they were returned.
 """
 
 from __future__ import annotations
@@ -16,14 +14,9 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
+from limelight.probes import remembering
 from limelight.probes.patching import attribute, here, one_thread
-
-#: A module's name, and which of its calls.
-Call = tuple[str, int]
-
-
-class NotReplayable(Exception):
-    """The model cannot be taken up again at the target layer; never leaves the probe."""
+from limelight.probes.remembering import Call, NotReplayable
 
 
 @contextmanager
@@ -40,13 +33,8 @@ def forwards(
         yield
 
 
-class Recording:
-    """A run of the model, as seen from the target layer.
-
-    Attributes:
-        calls: the calls to remember, with what they returned, in the order of their end.
-        hits: how often the target ran.
-        activations: what the target returned the last time; a copy.
+class Recording(remembering.Recording):
+    """A run of the model, as seen from the target layer; `activations` is a copy.
 
     Args:
         target: the target layer.
@@ -57,44 +45,14 @@ class Recording:
     def __init__(
         self, target: str, copied: Collection[Call] = (), wanted: Collection[Call] | None = None
     ) -> None:
-        self._target, self._copied, self._wanted = target, copied, wanted
-        self._open: list[list[tuple[Call, Any]]] = [[]]
-        self._counts: dict[str, int] = {}
+        super().__init__(target, wanted)
+        self._copied = copied
         self._versions: dict[Call, list[int]] = {}
-        self.calls: dict[Call, Any] = {}
-        self.hits = 0
-        self.activations: Any = None
-
-    def wrap(self, name: str, forward: Callable[..., Any]) -> Callable[..., Any]:
-        """`forward` of the module `name`, watched."""
-
-        def watched(*args: Any, **kwargs: Any) -> Any:
-            if self.hits and name != self._target:
-                return forward(*args, **kwargs)
-            self._open.append([])
-            try:
-                output = forward(*args, **kwargs)
-            finally:
-                self._open.pop()
-            if name == self._target:
-                self._hit(output)
-            elif not self.hits:
-                self._finished(name, output)
-            return output
-
-        return watched
 
     def _hit(self, output: Any) -> None:
-        self.hits += 1
-        if self.hits == 1:
-            self.calls = dict(call for frame in self._open for call in frame)
-        self.activations = output.clone() if isinstance(output, Tensor) else output
+        super()._hit(output.clone() if isinstance(output, Tensor) else output)
 
-    def _finished(self, name: str, output: Any) -> None:
-        call = name, self._counts.get(name, 0)
-        self._counts[name] = call[1] + 1
-        if self._wanted is not None and call not in self._wanted:
-            return
+    def _kept(self, call: Call, output: Any) -> Any:
         if call in self._copied:
             output = tree_map(
                 lambda each: each.clone() if isinstance(each, Tensor) else each, output
@@ -102,7 +60,7 @@ class Recording:
         # Tensors of inference mode count no versions; a recording under it asks for none.
         if not torch.is_inference_mode_enabled():
             self._versions[call] = [each._version for each in tensors(output)]
-        self._open[-1].append((call, output))
+        return output
 
     @property
     def moved(self) -> set[Call]:

@@ -18,11 +18,10 @@ from limelight.errors import MethodError
 from limelight.probes.base import check_function_result, check_output
 from limelight.probes.patching import one_thread
 from limelight.probes.precision import autocast_of_the_model
+from limelight.probes.remembering import Call, NotReplayable
 from limelight.probes.replaying import (
     Answering,
-    Call,
     Leaf,
-    NotReplayable,
     Recording,
     flat,
     forwards,
