@@ -23,7 +23,7 @@ def ablationcam(e: Evidence) -> Any:
     formula the signs of all weights turn where y < 0; where y = 0 the weights are y - y_c.
 
     Source: Desai and Ramaswamy, "Ablation-CAM: Visual Explanations for Deep Convolutional Network
-    via Gradient-free Localization", WACV 2020, eq. 3 and 4.
+    via Gradient-free Localization", WACV 2020.
     """
     import numpy as np
 

@@ -46,7 +46,7 @@ def transformer_attribution(e: Evidence) -> Any:
     patches' rows of R − I: what each patch starts with says nothing.
 
     Source: Chefer, Gur and Wolf, "Generic Attention-model Explainability for Interpreting
-    Bi-Modal and Encoder-Decoder Transformers", ICCV 2021, eq. 5 and 6.
+    Bi-Modal and Encoder-Decoder Transformers", ICCV 2021, the rule of self-attention.
     """
     pairs = list(zip(_of(e.attention), _of(e.attention_gradients), strict=True))
     start = row = _row_of_the_head(e.xp, pairs[0][0][:, 0], _layout(e))
@@ -70,7 +70,7 @@ def legrad(e: Evidence) -> Any:
     through this block only.
 
     Source: Bousselham et al., "LeGrad: An Explainability Method for Vision Transformers via
-    Feature Formation Sensitivity", arXiv 2404.03214, section 3.
+    Feature Formation Sensitivity", arXiv 2404.03214.
     """
     total: Any = 0
     for gradient in _of(e.block_gradients):

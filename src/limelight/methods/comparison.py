@@ -30,6 +30,6 @@ def finercam(e: Evidence, *, base: str = "gradcam", gamma: float = 0.6, similar:
     itself left out; fewer where the model has fewer). `gamma` 0 is `base` itself.
 
     Source: Zhang et al., "Finer-CAM: Spotting the Difference Reveals Finer Details for Visual
-    Explanation", CVPR 2025, eq. 3 to 5; which classes are similar as in the authors' code.
+    Explanation", CVPR 2025; which classes are similar as in the authors' code.
     """
     return base_method(base, "finercam").formula(e)

@@ -25,7 +25,7 @@ def fullgrad(e: Evidence) -> Any:
     It is the same whatever layer is named.
 
     Source: Srinivas and Fleuret, "Full-Gradient Representation for Neural Network Visualization",
-    NeurIPS 2019, eq. 7.
+    NeurIPS 2019.
     """
     return _sum_of_terms(e, _scaled)
 

@@ -34,7 +34,7 @@ def gradcam_plus_plus(e: Evidence) -> Any:
     normalized map.
 
     Source: Chattopadhay et al., "Grad-CAM++: Generalized Gradient-Based Visual Explanations for
-    Deep Convolutional Networks", WACV 2018, eq. 5, 15 and 19.
+    Deep Convolutional Networks", WACV 2018.
     """
     positive = relu(e.xp, over_positions(e.xp, e.gradients))
     total = e.xp.sum(over_positions(e.xp, e.activations), axis=-1, keepdims=True)
@@ -70,7 +70,7 @@ def xgradcam(e: Evidence) -> Any:
     """M = ReLU Σ_c w_c A_c, with w_c = Σ_ij G A / (Σ_ij A + 1e-7).
 
     Source: Fu et al., "Axiom-based Grad-CAM: Towards Accurate Visualization and Explanation of
-    CNNs", BMVC 2020, eq. 8 and 9.
+    CNNs", BMVC 2020.
     """
     activations = over_positions(e.xp, e.activations)
     weighted = e.xp.sum(over_positions(e.xp, e.gradients) * activations, axis=-1)
@@ -83,7 +83,7 @@ def hirescam(e: Evidence) -> Any:
     """M = Σ_c G ⊙ A; no ReLU.
 
     Source: Draelos and Carin, "Use HiResCAM instead of Grad-CAM for faithful explanations of
-    convolutional neural networks", arXiv 2011.08891, eq. 5.
+    convolutional neural networks", arXiv 2011.08891.
     """
     return sum_channels(e, e.gradients * e.activations)
 
@@ -118,6 +118,6 @@ def layercam(e: Evidence) -> Any:
     Where layers are fused, the maps of all but the deepest are first scaled by tanh(2 M / max M).
 
     Source: Jiang et al., "LayerCAM: Exploring Hierarchical Class Activation Maps for
-    Localization", IEEE TIP 2021, eq. 5 to 8.
+    Localization", IEEE TIP 2021.
     """
     return relu(e.xp, sum_channels(e, relu(e.xp, e.gradients) * e.activations))

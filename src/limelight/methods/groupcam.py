@@ -31,7 +31,7 @@ def groupcam(e: Evidence, *, groups: Count = 32) -> Any:
     `groups` channels, each is a group.
 
     Source: Zhang, Rao and Yang, "Group-CAM: Group Score-Weighted Visual Explanations for Deep
-    Convolutional Networks", arXiv 2103.13859, eq. 3 to 8.
+    Convolutional Networks", arXiv 2103.13859.
     """
     import numpy as np
 

@@ -23,7 +23,7 @@ def guidedgradcam(e: Evidence) -> Any:
     passes positive gradients only, and at positive inputs only. up: half-pixel bilinear.
 
     Source: Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
-    Localization", ICCV 2017, section 3.2.
+    Localization", ICCV 2017, Guided Grad-CAM.
     """
     grid = (int(e.guided.shape[-2]), int(e.guided.shape[-1]))
     return resize(e.xp, gradcam(e), grid) * e.xp.sum(e.guided, axis=1)

@@ -40,7 +40,7 @@ def scorecam(e: Evidence, *, channels: Count | None = None) -> Any:
     cancels in the softmax.
 
     Source: Wang et al., "Score-CAM: Score-Weighted Visual Explanations for Convolutional Neural
-    Networks", CVPR Workshops 2020, eq. 5 to 8.
+    Networks", CVPR Workshops 2020.
     """
     return _weighed(e, 1, lambda masks, variant: masks, channels=channels)
 
@@ -74,7 +74,7 @@ def sscam(
     every batch.
 
     Source: Wang et al., "SS-CAM: Smoothed Score-CAM for Sharper Visual Feature Localization",
-    arXiv 2006.14255, eq. 4 and algorithm 1.
+    arXiv 2006.14255.
     """
     import numpy as np
 
@@ -95,7 +95,7 @@ def iscam(e: Evidence, *, steps: Count = 10, channels: Count | None = None) -> A
     m_c = minmax(up A_c), n = `steps`.
 
     Source: Naidu et al., "IS-CAM: Integrated Score-CAM for axiomatic-based explanations",
-    arXiv 2010.03023, eq. 3 to 5.
+    arXiv 2010.03023.
     """
     return _in_steps(e, [j / steps for j in range(1, steps + 1)], channels)
 

@@ -30,7 +30,7 @@ def reciprocam(e: Evidence) -> Any:
     names none.
 
     Source: Byun and Lee, "Recipro-CAM: Fast gradient-free visual explanations for convolutional
-    neural networks", arXiv 2209.14074, eq. 2 to 4.
+    neural networks", arXiv 2209.14074.
     """
     import numpy as np
 

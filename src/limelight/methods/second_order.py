@@ -23,7 +23,7 @@ def shapleycam(e: Evidence) -> Any:
     tail is piecewise linear H A = 0, and M is Grad-CAM; the score is therefore "rest", the logit
     plus its log-probability, where none is named.
 
-    Source: Cai, "CAMs as Shapley Value-based Explainers", arXiv 2501.06261, eq. 12 to 14.
+    Source: Cai, "CAMs as Shapley Value-based Explainers", arXiv 2501.06261.
     """
     change = e.gradients - 0.5 * e.curvature
     weights = e.xp.mean(over_positions(e.xp, change), axis=-1)

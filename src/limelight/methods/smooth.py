@@ -27,7 +27,7 @@ def smooth_gradcam_plus_plus(
     without noise. α is 0 where its denominator is.
 
     Source: Omeiza et al., "Smooth Grad-CAM++: An Enhanced Inference Level Visualization Technique
-    for Deep Convolutional Neural Network Models", arXiv 1908.01224, eq. 8 to 10.
+    for Deep Convolutional Neural Network Models", arXiv 1908.01224.
     """
     assert e.again is not None  # declared above
     xp = e.xp

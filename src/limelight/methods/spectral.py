@@ -28,7 +28,7 @@ def eigencam(e: Evidence) -> Any:
     Nothing in it depends on the class.
 
     Source: Muhammad and Yeasin, "Eigen-CAM: Class Activation Map using Principal Components",
-    IJCNN 2020, eq. 2 to 4.
+    IJCNN 2020.
     """
     return first_component(e.xp, e.activations)
 
@@ -62,7 +62,7 @@ def segeigencam(e: Evidence) -> Any:
     The sign is chosen so that Σ M X̅ ≥ 0, with X̅ the mean over channels.
 
     Source: Chung and Ying, "Seg-Eigen-CAM", Applied Sciences 15(13), 7562, 2025; the paper centres
-    X and turns the sign where the largest value of M is a negative one (eq. 13).
+    X and turns the sign where the largest value of M is a negative one.
     """
     return first_component(e.xp, e.xp.abs(e.gradients) * e.activations)
 
