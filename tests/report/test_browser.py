@@ -361,6 +361,48 @@ def test_methods_side_by_side_and_colours(browser: Any, report: Path) -> None:
     page.context.close()
 
 
+def test_methods_below_each_other_and_layers_beside_each_other(
+    browser: Any, tmp_path: Path
+) -> None:
+    axes = {f"{m} · {layer}": (m, layer) for m in ("cam", "fem", "xcam") for layer in ("a", "b")}
+    maps = {name: np.eye(3) for name in axes}
+    item = make_item(
+        1, maps=maps, boxes={}, iou={}, true_boxes=[], notes={"fem · a": "It is flat."}
+    )
+    path = write(
+        make_report(0, items=[item], table=[], axes=axes), tmp_path / "report.html", figures=False
+    )
+    page, told = opened(browser, path, viewport={"width": 1200, "height": 1600})
+
+    def places() -> dict[str, list[int]]:
+        """The row and column of each map on the page."""
+        panels = page.locator("#list .panel").all()
+        boxes = [panel.bounding_box() for panel in panels[1:]]
+        rows, columns = (sorted({round(box[side]) for box in boxes}) for side in ("y", "x"))
+        image = panels[0].bounding_box()
+        assert image["x"] < columns[0] and round(image["y"]) == rows[0]
+        names = [panel.locator("bdi").inner_text() for panel in panels[1:]]
+        return {
+            name: [rows.index(round(box["y"])), columns.index(round(box["x"]))]
+            for name, box in zip(names, boxes, strict=True)
+        }
+
+    page.locator("#list canvas").nth(5).wait_for()
+    assert places() == {f"{m} · {x}": [r, c] for r, m in enumerate(("cam", "fem", "xcam"))
+                        for c, x in enumerate("ab")}  # fmt: skip
+    assert page.locator("#list .why").all_inner_texts() == ["It is flat."]
+    page.get_by_role("checkbox", name="fem").uncheck()
+    assert places() == {f"{m} · {x}": [r, c] for r, m in enumerate(("cam", "xcam"))
+                        for c, x in enumerate("ab")}  # fmt: skip
+    page.get_by_role("checkbox", name="a", exact=True).uncheck()
+    assert places() == {"cam · b": [0, 0], "xcam · b": [1, 0]}
+    page.set_viewport_size({"width": 360, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert not page.get_by_text("true box").is_visible()
+    assert told == []
+    page.context.close()
+
+
 def test_light_and_dark_can_be_chosen(browser: Any, report: Path) -> None:
     page, _ = opened(browser, report, color_scheme="dark")
     background = "getComputedStyle(document.body).backgroundColor"

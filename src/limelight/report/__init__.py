@@ -6,8 +6,9 @@ colours the maps. It asks for nothing from elsewhere, and its tables and charts 
 
 from __future__ import annotations
 
+from limelight.report.comparison import compare
 from limelight.report.contents import Curves, Item, Report, Score
 from limelight.report.evaluation import evaluate, report_of
 from limelight.report.page import write
 
-__all__ = ["Curves", "Item", "Report", "Score", "evaluate", "report_of", "write"]
+__all__ = ["Curves", "Item", "Report", "Score", "compare", "evaluate", "report_of", "write"]

@@ -32,6 +32,7 @@ def page_data(report: Report, lead: str | None, colormap: str) -> dict[str, Any]
     return {
         "lead": lead,
         "methods": list(names),
+        "axes": {name: list(report.axes.get(name, [name])) for name in names},
         "scored": list(scored),
         "thresholds": {score.name: score.threshold for score in report.table},
         "tables": color_tables(colormap),
@@ -110,6 +111,7 @@ def card(item: Item, pixels: np.ndarray, many: int) -> dict[str, Any]:
                 "frame": asdict(frame),
                 "box": None if found is None else _corners(found),
                 "iou": item.overlap(name),
+                "note": item.notes.get(name, ""),
             }
         )
     return {

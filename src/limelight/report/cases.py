@@ -25,6 +25,7 @@ class Panel:
     box: Box | None
     iou: float | None
     alt: str
+    note: str
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ def make_case(item: Item, number: int, lead: str | None, colormap: str) -> Case:
                 box,
                 item.overlap(method),
                 f"{method} map of {item.id}: " + _where(box),
+                item.notes.get(method, ""),
             )
         )
     return Case(

@@ -59,6 +59,7 @@ class Item:
         iou: by method, of its box with the true ones; NaN or absent where that has no meaning.
         seen: x0, y0, x1, y1 of what the model has seen of the image; None for all of it.
         frames: by method, where the map lies in the image; of those that do not cover it.
+        notes: by method, in plain words, why its map is empty or means nothing; of such maps.
     """
 
     id: str
@@ -72,6 +73,7 @@ class Item:
     iou: Mapping[str, float] = field(default_factory=dict)
     seen: Any = None
     frames: Mapping[str, Frame] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     def pixels(self) -> np.ndarray:
         """The image as uint8 (H, W, 3)."""
@@ -133,6 +135,8 @@ class Report:
         lead: the method that ranks the items; the first of the table that they have IoU of.
         leaderboard: of a benchmark.
         curves: further charts.
+        axes: by the name of a map, the method and the layer that it is of, where maps differ in
+            both: methods then stand below each other, and layers beside each other.
     """
 
     title: str
@@ -144,6 +148,7 @@ class Report:
     lead: str | None = None
     leaderboard: Leaderboard | None = None
     curves: Sequence[Curves] = ()
+    axes: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def ranking(self) -> str | None:
         """The method that ranks the items; None where none of them has an IoU.

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from limelight.errors import RunError
+from limelight.report.configuration import in_groups
 from limelight.report.contents import Item, Report, Score
 from limelight.report.curves import curves_of
+from limelight.report.seen import seen_part
 from limelight.runs.folder import REPORT
 
 if TYPE_CHECKING:
-    from limelight.frames import Frame
     from limelight.runs import Evaluation, Line, Row
 
 MOST_IMAGES = 200  # in a report that is written unasked
@@ -98,7 +99,8 @@ def report_of(
         summary=_summary(evaluation, lines),
         table=[_score(evaluation, line) for line in lines if "mean-iou" in line.results],
         items=[_item(evaluation, row) for row in chosen],
-        settings=settings or _groups({**(evaluation.settings or {}), "layers": evaluation.layers}),
+        settings=settings
+        or in_groups({**(evaluation.settings or {}), "layers": evaluation.layers}),
         ious={line.name: _ious(ranked, line.name) for line in lines} if ranked else {},
         lead=evaluation.lead if ranked else None,
         curves=curves_of(evaluation),
@@ -114,26 +116,6 @@ def _spread(rows: Sequence[Row], count: int) -> list[Row]:
     wanted = count - 2 * quarter
     between = [middle[i * len(middle) // wanted] for i in range(wanted)]
     return [*rows[:quarter], *between, *rows[len(rows) - quarter :]]
-
-
-def _groups(settings: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """The settings in groups: those that have settings of their own, and the rest as one."""
-    groups: dict[str, Mapping[str, Any]] = {}
-    rest: dict[str, Any] = {}
-    for name, value in settings.items():
-        if isinstance(value, Mapping) and value:
-            groups[name] = {key: _in_words(each) for key, each in value.items()}
-        else:
-            rest[name] = _in_words(value)
-    return {"evaluation": rest, **groups} if rest else groups
-
-
-def _in_words(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_in_words(each)}" for key, each in value.items()) or "–"
-    if isinstance(value, list | tuple):
-        return ", ".join(map(_in_words, value)) or "–"
-    return "–" if value is None else str(value)
 
 
 def _ious(rows: Sequence[Row], name: str) -> list[float]:
@@ -215,16 +197,7 @@ def _item(evaluation: Evaluation, row: Row) -> Item:
             for name in (*names, *evaluation.baselines)
             if (value := row.found[name].iou) is not None
         },
-        seen=_seen(row.frame),
+        seen=seen_part(row.frame),
         frames=frames,
+        notes={name: row.found[name].diagnosis or "" for name in names},
     )
-
-
-def _seen(frame: Frame) -> tuple[float, ...] | None:
-    """x0, y0, x1, y1 of what the model has seen of the image; None for all of it."""
-    high, wide = frame.input_size
-    height, width = frame.original_size
-    x0, y0, x1, y1 = frame.to_original([0, 0, wide, high]).tolist()
-    if x0 <= 0.5 and y0 <= 0.5 and x1 >= width - 0.5 and y1 >= height - 0.5:
-        return None
-    return max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)

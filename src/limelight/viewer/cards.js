@@ -1,8 +1,8 @@
 // One image with its maps over it: `limelight.card`, for pages that show many.
 //
 // An item is {image, exact, size: [height, width], true: [box, …], seen: box or null, alt,
-// panels: [{name, grid, cells, frame, box, iou}, …]}: boxes in original pixels, `box` and `iou` as
-// the library found them. Settings are {threshold: a number or null for the library's own boxes,
+// panels: [{name, grid, cells, frame, box, iou, note}, …]}: boxes in original pixels, `box` and `iou`
+// as the library found them, `note` of a map that is empty or means nothing. Settings are {threshold: a number or null for the library's own boxes,
 // table: a colour table, shown: a function of a panel's name}.
 "use strict";
 
@@ -99,6 +99,7 @@
     const name = element("bdi", "", map.name);
     caption.append(name, figures);
     figure.append(picture, caption);
+    if (map.note) figure.append(element("p", "why", map.note));
 
     const values = cells(map.cells);
     const [high, wide] = item.size;

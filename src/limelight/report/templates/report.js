@@ -9,11 +9,12 @@
   const pictures = at("report-pictures").textContent.split("\n"); // read one by one, when shown
   const tables = Object.fromEntries(
     Object.entries(data.tables).map(([name, text]) => [name, limelight.bytes(text)]));
-  const named = new Set(data.methods);
+  const axes = Object.values(data.axes);
+  const ticked = (axes[0] ?? []).map((_, axis) => new Set(axes.map((names) => names[axis])));
   const settings = {
     threshold: null,
     table: tables[Object.keys(tables)[0]],
-    shown: (name) => named.has(name),
+    shown: (name) => data.axes[name].every((each, axis) => ticked[axis].has(each)),
   };
   root.classList.add("js");
 
@@ -70,12 +71,20 @@
     return article;
   }
 
+  // Rows and columns of so many maps beside their image.
+  function grid(count) {
+    if (ticked.length < 2) return [1, Math.min(count + 1, 5)];
+    return [Math.max(ticked[0].size, 1), ticked[1].size + 1];
+  }
+
   function fill(article) {
     const index = Number(article.id.slice(5));
     const { item } = entries[index];
     const card = limelight.card({ ...item, ...JSON.parse(pictures[index]) }, settings);
     const panels = article.lastElementChild;
-    panels.style.setProperty("--columns", String(Math.min(card.figures.length, 5)));
+    const [rows, columns] = grid(card.figures.length - 1);
+    panels.style.setProperty("--rows", String(rows));
+    panels.style.setProperty("--columns", String(columns));
     panels.replaceChildren(...card.figures);
     article.style.minHeight = "";
     const made = { card, table: settings.table, threshold: settings.threshold };
@@ -215,9 +224,17 @@
   const start = Object.fromEntries(fields.map((name) => [name, value(name)]));
   if (!data.scored.length) {
     start.order = at("order").value = "data";
-    for (const name of ["method", "least", "most"]) at(name).closest("label").hidden = true;
+    for (const name of ["best", "worst", "apart"]) at("order").querySelector(`[value=${name}]`).remove();
   }
-  if (data.items.every((item) => item.correct === null)) at("verdict").closest("label").hidden = true;
+  const useless = new Set(data.scored.length ? [] : ["method", "least", "most"]);
+  if (data.items.every((item) => item.correct === null)) useless.add("verdict");
+  if (data.items.length < 2) fields.forEach((name) => useless.add(name));
+  for (const name of useless) at(name).closest("label").hidden = true;
+  at("reset").hidden = data.items.length < 2;
+  if (!data.scored.length) {
+    at("own").textContent = "As made";
+    at("own").setAttribute("aria-label", "Boxes as made, each at its method’s own threshold");
+  }
 
   fields.forEach((name) => at(name).addEventListener("input", arrange));
   at("reset").addEventListener("click", () => {
@@ -227,20 +244,25 @@
 
   // -- how they look ----------------------------------------------------------------------------
 
-  for (const name of data.methods) {
-    const label = element("label");
-    const box = element("input");
-    box.type = "checkbox";
-    box.checked = true;
-    box.addEventListener("change", () => {
-      if (box.checked) named.add(name);
-      else named.delete(name);
-      refill();
-    });
-    label.append(box, element("bdi", "", name));
-    at("shown").append(label);
-  }
-  at("shown").hidden = data.methods.length < 2;
+  const titles = ticked.length === 1 ? ["Side by side"] : ["Methods", "Layers"];
+  ticked.forEach((names, axis) => {
+    const group = element("fieldset", "shown");
+    group.append(element("legend", "", titles[axis]));
+    for (const name of [...names]) {
+      const label = element("label");
+      const box = element("input");
+      box.type = "checkbox";
+      box.checked = true;
+      box.addEventListener("change", () => {
+        if (box.checked) names.add(name);
+        else names.delete(name);
+        refill();
+      });
+      label.append(box, element("bdi", "", name));
+      group.append(label);
+    }
+    if (names.size > 1) document.querySelector(".filters").append(group);
+  });
 
   at("colours").addEventListener("input", () => {
     settings.table = tables[value("colours")];
