@@ -229,7 +229,7 @@ def _chunks(jobs: int, size: int) -> Iterator[tuple[int, int]]:
 def _float64(array: Any) -> np.ndarray:
     import numpy as np
 
-    return to_numpy(array).astype(np.float64)
+    return to_numpy(array).astype(np.float64, copy=False)
 
 
 def _equal(found: np.ndarray, expected: Any) -> bool:

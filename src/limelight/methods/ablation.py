@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from limelight.arrays import like
+from limelight.arrays import like, to_numpy
 from limelight.evidence import Evidence
 from limelight.methods.declaration import method
 from limelight.methods.reduce import over_positions, relu, weigh_channels_by_class
@@ -30,21 +30,23 @@ def ablationcam(e: Evidence) -> Any:
     assert e.rescoring is not None  # declared above
     xp, a = e.xp, e.activations
     n, c = int(a.shape[0]), int(a.shape[1])
-    means = xp.mean(over_positions(xp, a), axis=-1)
     # Of each image first nothing is zeroed, then one channel after the other.
     image, channel = np.divmod(np.arange(n * (c + 1)), c + 1)
-    kept = 1 - np.eye(c + 1, dtype=np.float32)[:, 1:]
+    channels = np.arange(1, c + 1)
 
-    def edited(values: Any, start: int, stop: int) -> Any:
-        mask = like(kept[channel[start:stop]], values)
-        mask = xp.reshape(mask, (*mask.shape, *(1 for _ in values.shape[2:])))
-        return xp.take(values, like(image[start:stop], values), axis=0) * mask
+    def edited(start: int, stop: int) -> Any:
+        kept = (channel[start:stop, None] != channels).astype(np.float32)
+        mask = like(kept, a)
+        mask = xp.reshape(mask, (*mask.shape, *(1 for _ in a.shape[2:])))
+        return xp.take(a, like(image[start:stop], a), axis=0) * mask
 
-    scores = e.rescoring.activations(
-        lambda start, stop: edited(a, start, stop),
-        image,
-        pooled=lambda start, stop: edited(means, start, stop),
-    )
+    def pooled(start: int, stop: int) -> Any:
+        means = to_numpy(xp.mean(over_positions(xp, a), axis=-1)).astype(np.float64)
+        rows, zeroed = means[image[start:stop]], channel[start:stop]
+        rows[np.flatnonzero(zeroed), zeroed[zeroed > 0] - 1] = 0
+        return rows
+
+    scores = e.rescoring.activations(edited, image, pooled)
     scores = scores.reshape(n, c + 1, -1)
     whole, without = scores[:, :1], scores[:, 1:]
     weights = (whole - without) / np.where(whole == 0, 1, whole)
