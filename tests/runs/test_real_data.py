@@ -13,6 +13,7 @@ import pytest
 from limelight.arrays import to_numpy
 from limelight.data import open as open_dataset
 from limelight.explainer import explain
+from limelight.methods import find_method
 from limelight.models import load
 from limelight.runs import evaluate_methods
 
@@ -82,10 +83,18 @@ def test_affinitycam_wins_on_the_classes_that_it_was_not_chosen_on(benchmark: An
 def test_the_pointing_game_in_the_documents_is_that_of_the_results(benchmark: Any) -> None:
     results = json.loads(benchmark.RESULTS.read_text("utf-8"))
     assert set(results["methods"]) <= {method.name for method in benchmark.shown()}
-    table = json.loads((ROOT / "benchmarks" / "results" / "localization.json").read_text("utf-8"))
-    (centre,) = (
-        line["results"]["pointing-game"]["value"]
-        for line in table["models"]["squeezenet1_0"]["table"]
-        if line["name"] == "centre-box"
-    )
-    assert pytest.approx(centre, abs=5e-4) == benchmark.CENTRE
+    for name, line in results["methods"].items():
+        options, images = benchmark.asked_of(find_method(name))
+        assert line["options"] == options and line["images"] <= images, name
+        above = line["interval"][0] > results["centre"]["15"]["pointing"]
+        assert above == (not line["why"]) and line["why"] == benchmark.reason(name, results)
+
+
+@pytest.mark.parametrize("benchmark", ["pointing"], indirect=True)
+def test_the_centre_of_the_pointing_game_is_that_of_its_photographs(
+    benchmark: Any, data: Path
+) -> None:
+    results = json.loads(benchmark.RESULTS.read_text("utf-8"))
+    assert benchmark.centre() == results["centre"]
+    low, high = results["centre"]["0"]["interval"]
+    assert low <= benchmark.KNOWN_CENTRE <= high
