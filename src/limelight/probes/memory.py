@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 from typing import Any
 
 from limelight.probes.base import Trace
 
-# Larger chunks are no faster, and leave less to others.
+# Larger chunks are no faster, and leave less to others: a few images keep a core busy, and what they
+# take can be used again from one layer to the next.
 _ENOUGH = 256 * 2**20
+_ENOUGH_FOR_A_CORE = 32 * 2**20
 _ENOUGH_ON_ACCELERATORS = 4 * 2**30
 _SHARE = 4  # of what is free, a fourth is taken
 _FLOAT = 4
@@ -44,7 +47,7 @@ def _free(batch: Any) -> int:
     if statistics and "bytes_limit" in statistics:
         free = statistics["bytes_limit"] - statistics["bytes_in_use"]
         return min(_ENOUGH_ON_ACCELERATORS, free // _SHARE)
-    return min(_ENOUGH, _free_on_host() // _SHARE)
+    return min(_ENOUGH, (os.cpu_count() or 1) * _ENOUGH_FOR_A_CORE, _free_on_host() // _SHARE)
 
 
 def _free_on_host() -> int:
