@@ -16,6 +16,8 @@ from limelight.explainer.inputs import Images, open_images
 from limelight.explainer.results import check_capture, make_maps
 from limelight.explainer.smoothed import Smoothed
 from limelight.maps import Maps, concatenate
+from limelight.maps.given import Given
+from limelight.maps.several import SeveralMaps
 from limelight.methods import OF_ATTENTION, Method, find_method
 from limelight.methods.reduce import OF_COMPONENT
 from limelight.probes import Capture, Probe, Request, probe_for
@@ -215,10 +217,17 @@ class Explainer:
                 "images as they are; give one of the two"
             )
         with beside(inputs, len(given)), full_precision():
-            return self._explain(given, target, score, batch_size, negative)
+            kept = Given(images, range(len(given)))
+            return self._explain(given, kept, target, score, batch_size, negative)
 
     def _explain(
-        self, given: Images, target: Any, score: str | None, batch_size: int, negative: bool
+        self,
+        given: Images,
+        kept: Given,
+        target: Any,
+        score: str | None,
+        batch_size: int,
+        negative: bool,
     ) -> Any:
         wanted = parse_target(target, len(given), self._name_to_index)
         choice = self._choice.of_a_call()
@@ -261,7 +270,12 @@ class Explainer:
                 parts.setdefault(key, []).append(maps)
         choice.say_what_is_left_out()
         return self._arranged(
-            choice, {key: concatenate(maps) for key, maps in parts.items() if choice.has(key[0])}
+            choice,
+            {
+                key: replace(concatenate(maps), given=kept)
+                for key, maps in parts.items()
+                if choice.has(key[0])
+            },
         )
 
     # -- before the run -----------------------------------------------------------------------
@@ -358,9 +372,9 @@ class Explainer:
         return facts.of_gradients(self.probe.xp, request, capture, key[1], scores[key[0]])
 
     def _arranged(self, choice: Choice, found: Mapping[tuple[str, str], Maps]) -> Any:
-        by_method: dict[str, Any] = {}
+        by_method = SeveralMaps()
         for (method, layer), maps in found.items():
-            by_method.setdefault(method, {})[layer] = maps
+            by_method.setdefault(method, SeveralMaps())[layer] = maps
         for each in choice.methods:
             if not self._layers.many or self.fuse is not None or each.across is not None:
                 by_method[each.name] = next(iter(by_method[each.name].values()))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from matplotlib.figure import Figure
 
+    from limelight.maps.given import Given
     from limelight.maps.notebook import Interactive
 
 
@@ -46,6 +47,7 @@ class Maps:
         score: what was explained: "logit", "probability" or "rest".
         facts: what the run has shown beside the maps, for the diagnosis; by name, arrays with one
             entry, first, for each image.
+        given: where the images were, for a notebook that shows them as long as they are there.
 
     Example:
         >>> import limelight
@@ -68,6 +70,7 @@ class Maps:
     display: Callable[[Any], np.ndarray] | None = None
     score: str = "logit"
     facts: Mapping[str, Any] = field(default_factory=dict)
+    given: Given | None = None
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -80,7 +83,8 @@ class Maps:
         arrays = {name: getattr(self, name) for name in ARRAYS}
         parts: dict[str, Any] = {n: None if a is None else a[which] for n, a in arrays.items()}
         parts["facts"] = {name: array[which] for name, array in self.facts.items()}
-        return replace(self, **parts, frames=self.frames[which])
+        given = None if self.given is None else self.given[which]
+        return replace(self, **parts, frames=self.frames[which], given=given)
 
     def __repr__(self) -> str:
         shape = " × ".join(map(str, self.values.shape))
@@ -325,20 +329,22 @@ class Maps:
             seen=seen,
         )
 
-    def interactive(self, images: Any, colormap: str = "jet") -> Interactive:
+    def interactive(
+        self, images: Any, colormap: str = "jet", mean: Any = None, std: Any = None
+    ) -> Interactive:
         """The maps over `images` in a notebook, with sliders for opacity and for the threshold.
 
-        The first 16 images; it needs no connection. `images`: see `pictures`.
+        The first 16 images; it needs no connection. `images`, `mean`, `std`: see `pictures`.
         """
         from limelight.maps.notebook import interactive
 
-        return interactive(self, self.pictures(images), colormap)
+        return interactive([self], self.pictures(images, mean, std), colormap)
 
     def _repr_html_(self) -> str:
-        """The maps alone with the same sliders; `interactive` has the images beneath."""
-        from limelight.maps.notebook import interactive
+        """The maps with the same sliders, over their images where those are still there."""
+        from limelight.maps.notebook import shown
 
-        return interactive(self, None, "jet")._repr_html_()
+        return shown([self])._repr_html_()
 
     # -- keeping ------------------------------------------------------------------------------
 
@@ -380,6 +386,7 @@ def concatenate(parts: Sequence[Maps]) -> Maps:
 
     return replace(
         parts[0],
+        given=None,
         **{name: joined(name) for name in ARRAYS},
         frames=tuple(frame for part in parts for frame in part.frames),
         facts={
