@@ -6,9 +6,12 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cli.conftest import Call
+from limelight.runs import open_run
+from report.reading import read
 
 pytest.importorskip("pyarrow")
 METRICS = ["pointing-game", "deletion", "model-randomization-rank"]
@@ -40,6 +43,7 @@ def test_ranked_kept_and_resumed(call: Callable[..., Call], small: Path, tmp_pat
     kept = json.loads(Path("RUN/metrics.json").read_text())["leaderboard"]
     assert {each["name"] for each in kept["standings"]} == {"gradcam", "eigencam", "random"}
     assert "seconds" in {column["key"] for column in kept["columns"]}
+    check_the_curves(Path("RUN"))
     state = call("status", "RUN", "--json").json
     assert state["finished"] and state["done"] == state["images"]
 
@@ -51,6 +55,30 @@ def test_ranked_kept_and_resumed(call: Callable[..., Call], small: Path, tmp_pat
 
     other = call(*words, "--layer", "0")
     assert other.code == 2
+
+
+def check_the_curves(run: Path) -> None:
+    """Of deletion: the means in one chart, each with its interval, and each image's own below it."""
+    page = read(run / "report.html")
+    assert page.all("table")[0].attributes == {"class": "scores board"}
+    (chart,) = [node for node in page.all("section") if node.attributes["id"] == "curves"]
+    assert chart.all("figcaption")[0].text == "Deletion (low is good)"
+    data, pictures = (str(script.children[0]) for script in page.all("script")[:2])
+    kept = {
+        item["id"]: json.loads(line)["curves"]["Deletion"]
+        for item, line in zip(json.loads(data)["items"], pictures.split("\n"), strict=True)
+    }
+    opened = open_run(run)
+    assert set(kept) == {row.id for row in opened.rows}
+    words = chart.all("svg")[0].attributes["aria-label"]
+    for name in ("gradcam", "eigencam", "random"):
+        curves = np.array([row.found[name].scores["deletion"] for row in opened.rows])
+        assert curves.shape == (10, 21)
+        for row, values in zip(opened.rows, curves, strict=True):
+            np.testing.assert_allclose(kept[row.id][name], values, rtol=0.01)
+        mean = curves.mean(0)
+        assert f"{name} highest {mean.max():.2f} at {mean.argmax() / 20:.2f}" in words
+    assert len(chart.all("polygon")) == len(chart.all("polyline")) == 3
 
 
 def test_bad_calls(call: Callable[..., Call], small: Path) -> None:

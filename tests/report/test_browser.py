@@ -403,6 +403,31 @@ def test_methods_below_each_other_and_layers_beside_each_other(
     page.context.close()
 
 
+def test_the_curves_of_an_image_stand_below_it(browser: Any, tmp_path: Path) -> None:
+    falling, rising = [1, 0.5, 0], [0, 0.5, 1]
+    curves = {"Deletion": {"cam": falling, "layercam": [1, 1, 1]}, "Insertion": {"cam": rising}}
+    item = make_item(1, curves=curves)
+    path = write(make_report(0, items=[item]), tmp_path / "report.html", figures=False)
+    page, told = opened(browser, path, viewport={"width": 1200, "height": 1600})
+    charts = page.locator("#list .curves figure")
+    assert charts.locator("figcaption").all_inner_texts() == ["Deletion", "Insertion"]
+    entries = charts.first.locator("li").all_inner_texts()
+    assert entries == ["cam 0.50", "layercam 1.00"]  # with the areas below
+    spoken = charts.first.locator("svg[role=img]").get_attribute("aria-label")
+    assert spoken == "Deletion, areas: cam 0.50, layercam 1.00"
+
+    def heights(chart: int) -> list[float]:
+        points = charts.nth(chart).locator("polyline").first.get_attribute("points")
+        return [float(point.split(",")[1]) for point in points.split()]
+
+    assert heights(0) == heights(1)[::-1] == sorted(heights(0))  # y grows downwards
+    page.get_by_role("checkbox", name="cam", exact=True).uncheck()
+    assert charts.locator("figcaption").all_inner_texts() == ["Deletion"]
+    assert charts.locator("li").all_inner_texts() == ["layercam 1.00"]
+    assert told == []
+    page.context.close()
+
+
 def test_light_and_dark_can_be_chosen(browser: Any, report: Path) -> None:
     page, _ = opened(browser, report, color_scheme="dark")
     background = "getComputedStyle(document.body).backgroundColor"

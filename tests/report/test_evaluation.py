@@ -10,9 +10,9 @@ import pytest
 
 from limelight.data import Dataset
 from limelight.errors import RunError
-from limelight.localization import normalize
+from limelight.localization import GOALS, Threshold, normalize
 from limelight.models import Classifier
-from limelight.report import Item, evaluate, report_of
+from limelight.report import Item, curves_of_tuning, evaluate, report_of
 from limelight.report.kept import report_of_run
 from limelight.runs import Evaluation, evaluate_methods, open_run
 from runs import examples
@@ -139,6 +139,34 @@ def test_evaluate_writes_a_folder_with_its_report(
     assert again.as_dict()["rows"] == found.as_dict()["rows"]
     in_memory = evaluate(classifier, dataset, "cam", max_box_acc=False)
     assert in_memory.methods == ("cam",)
+
+
+def test_what_was_tuned_is_a_curve_with_its_choice() -> None:
+    tried, accuracy = (0.1, 0.2, 0.3), {"max": (0.2, 0.6, 0.4), "ivr": (0.1, 0.1, 0.5)}
+    told = {"goal": "accuracy", "images": 50, "data": "digits", "thresholds": tried}
+    cam = Threshold(0.2, "max", "max", score=0.6, curves=accuracy, **told)
+    fem = Threshold(0.3, "max", "ivr", score=0.5, curves=accuracy, **told)
+    by_hand = Threshold(0.3, "max", "max", score=0.0, **told)
+    (chart,) = curves_of_tuning({"cam": cam, "fem": fem, "random": by_hand})
+    assert (chart.title, chart.y) == (
+        "GT-known localization over thresholds",
+        "share with IoU ≥ 0.5",
+    )
+    assert chart.lines == {
+        "cam": [(0.1, 0.2), (0.2, 0.6), (0.3, 0.4)],
+        "fem": [(0.1, 0.1), (0.2, 0.1), (0.3, 0.5)],
+    }
+    assert chart.marks == {"cam": (0.2, 0.6), "fem": (0.3, 0.5)}
+    assert "50 images of digits" in chart.words
+    assert curves_of_tuning({"random": by_hand}) == []
+
+
+def test_every_goal_of_tuning_has_its_words() -> None:
+    told = {"images": 1, "data": "", "thresholds": (0.1, 0.2), "curves": {"max": (0.0, 1.0)}}
+    for goal in GOALS:
+        found = Threshold(0.2, "max", "max", goal=goal, score=1.0, **told)
+        (chart,) = curves_of_tuning({"cam": found})
+        assert "IoU" in chart.y
 
 
 def test_accuracy_over_thresholds_is_counted_from_the_rows(

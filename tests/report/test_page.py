@@ -276,6 +276,45 @@ def test_curves_are_drawn_to_scale_and_told_in_words(tmp_path: Path) -> None:
     assert "cam highest 0.40 at 0.50, ends at 0.00" in words
 
 
+def test_bands_and_marks_are_drawn_to_scale(tmp_path: Path) -> None:
+    line: Any = {"cam": [(0, 0.2), (1, 0.4)]}
+    bands: Any = {"cam": [(0, 0.1, 0.3), (1, 0.3, 0.5)]}
+    curves = Curves("Deletion", "x", "y", line, bands=bands, marks={"cam": (0.5, 0.3)}, words="So.")
+    (chart,) = section(page_of(make_report(1, curves=[curves]), tmp_path), "curves").all("figure")
+
+    def points(tag: str) -> np.ndarray:
+        (shape,) = chart.all(tag)
+        return np.array(
+            [[*map(float, each.split(","))] for each in shape.attributes["points"].split()]
+        )
+
+    mean, band = points("polyline"), points("polygon")
+    np.testing.assert_allclose(band[[0, 1, 2, 3], 0], mean[[0, 1, 1, 0], 0])
+    tenth = (band[0, 1] - band[3, 1]) / 2  # the band is 0.2 high
+    np.testing.assert_allclose(
+        band[:, 1], [*(mean[:, 1] + tenth), *(mean[::-1, 1] - tenth)], atol=0.02
+    )
+    (mark,) = chart.all("circle")
+    middle = [float(mark.attributes["cx"]), float(mark.attributes["cy"])]
+    np.testing.assert_allclose(middle, mean.mean(0), atol=0.02)
+    assert chart.all("p")[-1].text == "So."
+
+
+@pytest.mark.parametrize("lower", [True, False])
+def test_of_many_lines_the_best_and_chance_have_colours(tmp_path: Path, lower: bool) -> None:
+    chance = 0.9 if lower else 0.0
+    lines: Any = {f"m{k}": [(0, k / 20), (1, k / 20)] for k in range(12)}
+    lines["random"] = [(0, chance), (1, chance)]
+    curves = Curves("Deletion", "x", "y", lines, lower=lower)
+    (chart,) = section(page_of(make_report(1, curves=[curves]), tmp_path), "curves").all("figure")
+    best = range(7) if lower else range(5, 12)
+    expected = [*(f"m{k}" for k in best), "random"]
+    drawn = [(line.text, line.attributes["class"]) for line in chart.all("polyline")]
+    assert [name for name, kind in drawn if "back" not in kind] == expected
+    assert len({kind for _, kind in drawn}) == 9 and "back" not in drawn[-1][1]  # on top
+    assert [entry.text for entry in chart.all("li")] == [*expected, "5 others"]
+
+
 def test_every_picture_has_words(tmp_path: Path) -> None:
     page = page_of(make_report(3), tmp_path)
     for svg in page.all("svg"):

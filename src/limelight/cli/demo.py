@@ -7,6 +7,7 @@ import sys
 import time
 import webbrowser
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -50,7 +51,7 @@ def command(
     spot. A second call reuses the trained model.
     """
     from limelight.cli.tables import print_table
-    from limelight.report import report_of, write
+    from limelight.report import curves_of_tuning, report_of, write
 
     if framework not in ("torch", "keras"):
         raise MethodError(f"--framework {framework} is not known; expected torch or keras")
@@ -66,9 +67,9 @@ def command(
         typer.echo("\nInterrupted. Finished epochs are kept: the same command goes on.", err=True)
         raise typer.Exit(130) from None
     print_table(evaluation, COLUMNS)
-    report = write(
-        report_of(evaluation, "Located digits: what the classifier looked at"), out / "report.html"
-    )
+    page = report_of(evaluation, "Located digits: what the classifier looked at")
+    page = replace(page, curves=[*curves_of_tuning(thresholds), *page.curves])
+    report = write(page, out / "report.html")
     (out / "numbers.json").write_text(evaluation.to_json(), encoding="utf-8")
     _draw_methods(classifier, sets["test"], thresholds, out / "figures" / "methods.png")
     typer.echo(f"{time.perf_counter() - started:.0f} s. Figures, numbers and the report are in")

@@ -8,7 +8,18 @@ from __future__ import annotations
 
 from limelight.report.comparison import compare
 from limelight.report.contents import Curves, Item, Report, Score
+from limelight.report.curves import curves_of_tuning
 from limelight.report.evaluation import evaluate, report_of
 from limelight.report.page import write
 
-__all__ = ["Curves", "Item", "Report", "Score", "compare", "evaluate", "report_of", "write"]
+__all__ = [
+    "Curves",
+    "Item",
+    "Report",
+    "Score",
+    "compare",
+    "curves_of_tuning",
+    "evaluate",
+    "report_of",
+    "write",
+]

@@ -28,6 +28,8 @@ _MOST_WORKERS = 8
 def page_data(report: Report, lead: str | None, colormap: str) -> dict[str, Any]:
     """All that the script shows, without pictures."""
     names = dict.fromkeys(method for item in report.items for method in item.maps)
+    for item in report.items:
+        names |= dict.fromkeys(name for lines in item.curves.values() for name in lines)
     scored = dict.fromkeys(name for item in report.items for name in item.iou)
     return {
         "lead": lead,
@@ -126,12 +128,21 @@ def card(item: Item, pixels: np.ndarray, many: int) -> dict[str, Any]:
         "seen": None if item.seen is None else [_short(value) for value in item.seen],
         "true": [_corners(box) for box in true],
         "panels": panels,
+        "curves": {
+            title: {name: [_rough(value) for value in values] for name, values in lines.items()}
+            for title, lines in item.curves.items()
+        },
     }
 
 
 def _corners(box: Iterable[float]) -> list[float]:
     x, y, width, height = box
     return [_short(x), _short(y), _short(x + width), _short(y + height)]
+
+
+def _rough(value: float) -> float | None:
+    """Three digits that count, which is more than a small chart shows; None where not finite."""
+    return float(f"{value:.3g}") if math.isfinite(value) else None
 
 
 def _short(value: Any) -> float:

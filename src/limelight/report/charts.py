@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from limelight.report.contents import Curves
 
+if TYPE_CHECKING:
+    Point = tuple[float, float]
+
 BINS = 20
+COLORS = 8  # of lines, in report.css
+_CHANCE = "random"  # the method that is the floor of every comparison
 
 
 @dataclass(frozen=True)
@@ -72,10 +79,20 @@ class Tick:
 
 @dataclass(frozen=True)
 class Line:
-    """A method's curve: its points between 0 and 1 of both axes."""
+    """A method's curve, in places between 0 and 1 of both axes.
+
+    Attributes:
+        points: (x, y) of the line.
+        band: of the area around it, once around; empty where there is none.
+        mark: a point that stands out, or None.
+        color: which one of `COLORS` it has; None: it stands back.
+    """
 
     name: str
-    points: tuple[tuple[float, float], ...]
+    points: tuple[Point, ...]
+    band: tuple[Point, ...]
+    mark: Point | None
+    color: int | None
 
 
 @dataclass(frozen=True)
@@ -89,22 +106,53 @@ class Chart:
     ticks: tuple[Tick, ...]
     lines: tuple[Line, ...]
     words: str
+    note: str
 
 
 def chart_of(curves: Curves) -> Chart:
-    """The lines of one chart on axes of 0 to 1, or further where a line reaches beyond."""
+    """The lines of one chart on axes of 0 to 1, or further where a line reaches beyond.
+
+    Of more lines than there are colours the best ones have one, and that of chance.
+    """
     values = [y for points in curves.lines.values() for _, y in points]
+    values += [y for band in curves.bands.values() for _, *ends in band for y in ends]
     low, high = min(0.0, *values), _rounded_up(max(values))
     span = (high - low) or 1.0
-    lines = tuple(
-        Line(name, tuple((x, (y - low) / span) for x, y in points))
-        for name, points in curves.lines.items()
-    )
+
+    def placed(points: Iterable[Point]) -> tuple[Point, ...]:
+        return tuple((x, (y - low) / span) for x, y in points)
+
+    colors = _colors(curves)
+    lines = []
+    for name, points in sorted(curves.lines.items(), key=lambda line: line[0] in colors):
+        band = curves.bands.get(name, ())
+        around = [(x, y) for x, y, _ in band] + [(x, y) for x, _, y in reversed(band)]
+        mark = [curves.marks[name]] if name in curves.marks else []
+        color = colors.get(name)
+        around = around if color is not None else []
+        lines.append(
+            Line(name, placed(points), placed(around), next(iter(placed(mark)), None), color)
+        )
     ticks = tuple(Tick(k / 4, f"{low + span * k / 4:.2g}") for k in range(5))
     better = {None: "", True: "low is good", False: "high is good"}[curves.lower]
     ends = ", ".join(f"{name} {_of(points)}" for name, points in curves.lines.items())
     words = f"{curves.title}, {curves.y} over {curves.x}: {ends}"
-    return Chart(curves.title, curves.x, curves.y, better, ticks, lines, words)
+    return Chart(curves.title, curves.x, curves.y, better, ticks, tuple(lines), words, curves.words)
+
+
+def _colors(curves: Curves) -> dict[str, int]:
+    """The colour of each line that has one."""
+    names = list(curves.lines)
+    if len(names) > COLORS:
+        sign = 1 if curves.lower else -1
+        best = sorted(names, key=lambda name: sign * _area(curves.lines[name]))
+        taken = {*best[: COLORS - 1], _CHANCE}
+        names = [name for name in names if name in taken]
+    return {name: color for color, name in enumerate(names)}
+
+
+def _area(points: Sequence[Point]) -> float:
+    return sum((x1 - x0) * (y0 + y1) / 2 for (x0, y0), (x1, y1) in pairwise(points))
 
 
 def _of(points: Sequence[tuple[float, float]]) -> str:

@@ -60,6 +60,8 @@ class Item:
         seen: x0, y0, x1, y1 of what the model has seen of the image; None for all of it.
         frames: by method, where the map lies in the image; of those that do not cover it.
         notes: by method, in plain words, why its map is empty or means nothing; of such maps.
+        curves: by title and method, the values of a curve at equal steps from 0 to 1, such as the
+            scores while pixels are deleted.
     """
 
     id: str
@@ -74,6 +76,7 @@ class Item:
     seen: Any = None
     frames: Mapping[str, Frame] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
+    curves: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
 
     def pixels(self) -> np.ndarray:
         """The image as uint8 (H, W, 3)."""
@@ -111,6 +114,9 @@ class Curves:
         x, y: what the axes are.
         lines: by method, points (x, y), both in [0, 1] where nothing else is natural.
         lower: whether low lines are good; None where neither is.
+        bands: by method, (x, low, high) along its line, such as the 95 % interval of a mean.
+        marks: by method, a point (x, y) of its line that stands out, such as a chosen threshold.
+        words: what bands and marks are, in a sentence.
     """
 
     title: str
@@ -118,6 +124,9 @@ class Curves:
     y: str
     lines: Mapping[str, Sequence[tuple[float, float]]]
     lower: bool | None = None
+    bands: Mapping[str, Sequence[tuple[float, float, float]]] = field(default_factory=dict)
+    marks: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    words: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from limelight.errors import RunError
 from limelight.report.configuration import in_groups
 from limelight.report.contents import Item, Report, Score
-from limelight.report.curves import curves_of
+from limelight.report.curves import curves_of, curves_of_row
 from limelight.report.seen import seen_part
 from limelight.runs.folder import REPORT
 
@@ -199,5 +199,6 @@ def _item(evaluation: Evaluation, row: Row) -> Item:
         },
         seen=seen_part(row.frame),
         frames=frames,
+        curves=curves_of_row(evaluation, row),
         notes={name: row.found[name].diagnosis or "" for name in names},
     )

@@ -127,7 +127,8 @@ def _scripted(report: Report, lead: str | None, colormap: str, folder: Path) -> 
         return {"script": None, "json": "", "pictures": ""}
     json = Markup(data_script(cards.page_data(report, lead, colormap)))
     pictures = Markup("\n".join(map(data_script, cards.cards(report.items))))
-    text = "\n" + cards_script() + (folder / "report.js").read_text(encoding="utf-8")
+    own = ((folder / name).read_text(encoding="utf-8") for name in ("curves.js", "report.js"))
+    text = "\n" + cards_script() + "".join(own)
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
     script = {"text": Markup(text), "hash": f"sha256-{digest}"}
     return {"script": script, "json": json, "pictures": pictures}

@@ -80,12 +80,16 @@
   function fill(article) {
     const index = Number(article.id.slice(5));
     const { item } = entries[index];
-    const card = limelight.card({ ...item, ...JSON.parse(pictures[index]) }, settings);
-    const panels = article.lastElementChild;
+    const drawn = JSON.parse(pictures[index]);
+    const card = limelight.card({ ...item, ...drawn }, settings);
+    const panels = article.querySelector(".panels");
     const [rows, columns] = grid(card.figures.length - 1);
     panels.style.setProperty("--rows", String(rows));
     panels.style.setProperty("--columns", String(columns));
     panels.replaceChildren(...card.figures);
+    article.querySelector(".curves")?.remove();
+    const curves = limelight.curves(drawn.curves, settings.shown);
+    if (curves) article.append(curves);
     article.style.minHeight = "";
     const made = { card, table: settings.table, threshold: settings.threshold };
     open.set(article, made);
@@ -97,7 +101,8 @@
     waiting.delete(article);
     if (!open.delete(article)) return;
     article.style.minHeight = height ? `${height}px` : "";
-    article.lastElementChild.replaceChildren();
+    article.querySelector(".panels").replaceChildren();
+    article.querySelector(".curves")?.remove();
   }
 
   // As the settings are now.
