@@ -128,7 +128,10 @@ def centre() -> dict[str, Any]:
 
 def render(results: dict[str, Any]) -> str:
     """The table as Markdown, the best first, and why a method is not above the centre."""
-    lines = sorted(results["methods"].items(), key=lambda item: -item[1]["pointing"])
+    lines = sorted(
+        results["methods"].items(),
+        key=lambda item: (item[1]["images"] < IMAGES, -item[1]["pointing"]),
+    )
     parts = ["| | layer | options | photographs | pointing |", "| --- | --- | --- | ---: | ---: |"]
     for name, line in lines:
         options = ", ".join(f"`{key}={value}`" for key, value in line["options"].items())
@@ -150,7 +153,12 @@ def in_per_cent(line: dict[str, Any]) -> str:
 
 
 def mark(line: dict[str, Any], results: dict[str, Any]) -> str:
-    """Two stars: not above the centre's known 0.88; one: not above what it has on these."""
+    """Two stars: not above the centre's known 0.88; one: not above what it has on these.
+
+    A dagger: too few photographs to say. Of hits alone a bootstrap interval has no width.
+    """
+    if line["images"] < IMAGES:
+        return " †"
     low = line["interval"][0]
     if low <= KNOWN_CENTRE:
         return " **"
@@ -168,7 +176,10 @@ def reason(name: str, results: dict[str, Any]) -> str:
     if method.class_blind:
         return "it does not look at the class, and shows what stands out in the layer."
     if line["images"] < IMAGES:
-        return f"{line['images']} photographs are too few for a narrow interval."
+        return (
+            f"{line['images']} photographs are too few to compare it, whatever the interval says; "
+            "each takes hundreds of passes."
+        )
     if stars == " *":
         return (
             f"above {KNOWN_CENTRE}; {IMAGES} photographs do not tell it from the centre with its "

@@ -37,7 +37,11 @@ def methods() -> str:
             parts.append(
                 f"Pointing game on {line['images']} photographs: {100 * line['pointing']:.1f} "
                 f"[{100 * low:.1f}, {100 * high:.1f}]"
-                + (f", not above the image's centre: {line['why']}\n" if line["why"] else ".\n")
+                + (
+                    f", not known to be above the image's centre: {line['why']}\n"
+                    if line["why"]
+                    else ".\n"
+                )
             )
         parts.append('<div style="clear: both"></div>\n')
     return "\n".join(parts)
