@@ -1,6 +1,7 @@
 # make test    set up .venv, then lint, types and all tests on all backends
 # make demo    set up only what the demo needs, then train, explain, localize and report
 # make docs    the documentation, in site/: it opens from disk and loads nothing from elsewhere
+# make bench   time, memory and maps beside other libraries: docs/benchmarks.md anew
 #
 # Each set-up leaves a stamp in .venv and happens again only when pyproject.toml or
 # constraints.txt change.
@@ -27,9 +28,9 @@ lint types: $(VENV)/dev.stamp
 demo: $(VENV)/demo.stamp
 	@$(BIN)/limelight demo $(ARGS)
 
-# Each prints JSON; the first that misses its limit stops the rest.
-bench: $(VENV)/dev.stamp
-	@set -e; for script in benchmarks/*.py; do PYTHONPATH=tests $(BIN)/python $$script; done
+# Less than half an hour on two cores; which scripts, and which are studies: benchmarks/bench.py.
+bench: $(VENV)/bench.stamp
+	@PYTHONPATH=tests $(BIN)/python benchmarks/bench.py $(ARGS)
 
 docs: $(VENV)/docs.stamp
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
@@ -58,6 +59,12 @@ $(VENV)/dev.stamp: pyproject.toml $(VENV)/torch.stamp
 $(VENV)/docs.stamp: $(VENV)/dev.stamp
 	@echo "Installing what the documentation needs ..."
 	@$(INSTALL) --editable '.[docs]'
+	@touch $@
+
+# In a folder of its own, which no test sees.
+$(VENV)/bench.stamp: $(VENV)/dev.stamp benchmarks/requirements.txt
+	@echo "Installing what the benchmarks compare with ..."
+	@$(INSTALL) --no-deps --upgrade --target $(VENV)/bench --requirement benchmarks/requirements.txt
 	@touch $@
 
 # Writes what is installed now into constraints.txt; run it after upgrading something on purpose.

@@ -1,0 +1,116 @@
+"""Grad-CAM of a PyTorch model in other memory formats and precisions, beside other libraries.
+
+ResNet-50 with random weights, 8 images of 224 × 224: as it is, in `channels_last`, and in bfloat16.
+Ours, the others and the plain forward pass, all of the same model, take turns in one process.
+
+    PYTHONPATH=tests python benchmarks/formats.py [--part bfloat16]
+    python benchmarks/formats.py --render                             docs/benchmarks.md again
+
+Writes benchmarks/results/formats.json part by part; exit code 1 where a limit is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from measuring import (
+    FOLDER,
+    PLAIN,
+    Claim,
+    Work,
+    as_table,
+    conditions,
+    fresh,
+    keep,
+    peak,
+    report,
+    take_turns,
+)
+from peers import CLASSES, OURS, PACKAGES, forward, network, ways
+from sections import write_section
+
+RESULTS = FOLDER / "formats.json"
+SCRIPT, PAGE = "benchmarks/formats.py", Path(__file__).parents[1] / "docs" / "benchmarks.md"
+PARTS = {"float32": "as it is", "channels_last": "`channels_last`", "bfloat16": "bfloat16"}
+BATCH, SIDE, ROUNDS, LIMIT = 8, 224, 9, 1.05
+METHOD = "gradcam"
+
+
+def work(part: str) -> dict[str, Work]:
+    import torch
+
+    model, images = network("resnet50"), torch.randn(BATCH, 3, SIDE, SIDE)
+    if part == "channels_last":
+        model, images = (each.to(memory_format=torch.channels_last) for each in (model, images))
+    if part == "bfloat16":
+        model, images = model.bfloat16(), images.bfloat16()
+    found = {PLAIN: forward(model, images)}
+    for library, run in ways(model, images, METHOD, ["layer4"], [1] * BATCH).items():
+        try:
+            run()
+        except TypeError:  # pytorch-grad-cam hands bfloat16 to NumPy, which has no such type
+            continue
+        found[library] = run
+    return found
+
+
+def times(part: str) -> dict[str, dict[str, float]]:
+    return take_turns(work(part), ROUNDS)
+
+
+def memory(part: str, library: str) -> float:
+    return peak(work(part)[library])
+
+
+def measure(part: str) -> dict[str, Any]:
+    found = fresh(times, part)
+    for library in found:
+        found[library]["peak MB"] = fresh(memory, part, library)
+    return found
+
+
+def claims(parts: dict[str, Any]) -> list[Claim]:
+    return [
+        Claim(f"`{METHOD}`, {PARTS[part]}, × forward pass", kept["figures"][OURS]["ratio"], LIMIT)
+        for part, kept in parts.items()
+    ]
+
+
+def render(parts: dict[str, Any]) -> str:
+    libraries = [OURS, *CLASSES[METHOD]]
+    lines = ["| | " + " | ".join(libraries) + " | forward pass |"]
+    lines += ["| --- |" + " ---: |" * (len(libraries) + 1)]
+    for part, title in PARTS.items():
+        figures = parts[part]["figures"]
+        cells = [
+            f"{figures[each]['ratio']:.2f} · {figures[each]['peak MB']:.0f}"
+            if each in figures
+            else "fails"
+            for each in libraries
+        ]
+        plain = figures[PLAIN]
+        cells.append(f"{1000 * plain['seconds']:.0f} ms · {plain['peak MB']:.0f}")
+        lines.append(f"| {title} | " + " | ".join(cells) + " |")
+    return "\n".join([*lines, "", as_table(claims(parts)), "", conditions(parts)])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--part", default="", help=f"of {', '.join(PARTS)}; all that begin so")
+    parser.add_argument("--render", action="store_true", help="render only")
+    asked = parser.parse_args()
+    for part in [] if asked.render else PARTS:
+        if part.startswith(asked.part):
+            keep(RESULTS, part, lambda part=part: measure(part), PACKAGES)
+    parts = json.loads(RESULTS.read_text("utf-8"))["parts"]
+    if set(parts) >= set(PARTS):
+        write_section(PAGE, SCRIPT, render(parts))
+    return 0 if asked.render else report(claims(parts))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
