@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 ROUNDS = 15
-LIMITS = {"import_limelight": 0.05, "limelight_help": 0.6}
+LIMITS = {"import_limelight": 0.05, "limelight_help": 0.5}
 COMMANDS = {
     "python": [sys.executable, "-c", "pass"],
     "import": [sys.executable, "-c", "import limelight"],
