@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 THREADS = 2
-LONG, FEW = 3.0, 3
+LONG, FEW = 3.0, 2
 PLAIN = "forward"  # the name of the plain forward pass among pieces of work
 FOLDER = Path(__file__).parent / "results"
 Work = Callable[[], Any]
