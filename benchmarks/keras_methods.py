@@ -1,8 +1,8 @@
 """What maps of a Keras model cost on each backend, beside tf-keras-vis and the tutorials' way.
 
-The real MobileNetV2 (folder LIMELIGHT_TEST_DATA) on 8 photographs of `ilsvrc_val`, for Score-CAM on
-one; every way and the plain forward pass take turns in one process, all results on the host; peak
-memory beyond the model is that of a process for each.
+The real MobileNetV2 (folder LIMELIGHT_TEST_DATA) on 8 photographs of `ilsvrc_val`; every way and
+the plain forward pass take turns in one process, all results on the host; peak memory beyond the
+model is that of a process for each.
 
     PYTHONPATH=tests python benchmarks/keras_methods.py                    all parts
     PYTHONPATH=tests python benchmarks/keras_methods.py --part jax         those that begin so
@@ -41,20 +41,18 @@ SCRIPT, PAGE = "benchmarks/keras_methods.py", Path(__file__).parents[1] / "docs"
 PACKAGES = ("keras", "tensorflow-cpu", "jax", "torch", "numpy")
 BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 METHODS = ("gradcam", "gradcam++", "layercam")
-BATCH, LIMIT = 8, 1.05
-ROUNDS = {"scorecam": 2}
-PARTS = [f"{each}/{method}" for each in BACKENDS for method in METHODS] + ["tensorflow/scorecam"]
+BATCH, ROUNDS, LIMIT = 8, 11, 1.05
+PARTS = [f"{each}/{method}" for each in BACKENDS for method in METHODS]
 
 
 def work(method: str) -> dict[str, Work]:
-    count = 1 if method == "scorecam" else BATCH
-    images = prepared(sorted((DATA / "ilsvrc_val").glob("*.[jJ]*"))[:count])
+    images = prepared(sorted((DATA / "ilsvrc_val").glob("*.[jJ]*"))[:BATCH])
     model = network()
-    return {PLAIN: forward(model, images)} | ways(model, images, method, [1] * count)
+    return {PLAIN: forward(model, images)} | ways(model, images, method, [1] * BATCH)
 
 
 def times(method: str) -> dict[str, dict[str, float]]:
-    return take_turns(work(method), ROUNDS.get(method, 11))
+    return take_turns(work(method), ROUNDS)
 
 
 def memory(method: str, library: str) -> float:
@@ -73,9 +71,8 @@ def claims(parts: dict[str, Any]) -> list[Claim]:
     found = []
     for part, kept in parts.items():
         backend, method = part.split("/")
-        if method in METHODS:
-            said = f"`{method}` in Keras on {BACKENDS[backend]}, × forward pass"
-            found.append(Claim(said, kept["figures"][OURS]["ratio"], LIMIT))
+        said = f"`{method}` in Keras on {BACKENDS[backend]}, × forward pass"
+        found.append(Claim(said, kept["figures"][OURS]["ratio"], LIMIT))
     return found
 
 

@@ -26,7 +26,6 @@ CLASSES = {
     "gradcam": ("gradcam", "Gradcam"),
     "gradcam++": ("gradcam_plus_plus", "GradcamPlusPlus"),
     "layercam": ("layercam", "Layercam"),
-    "scorecam": ("scorecam", "Scorecam"),
 }
 LAYER, SIDE = "out_relu", 224
 
@@ -86,9 +85,8 @@ def of_vis(model: Any, images: Any, method: str, classes: list[int]) -> Callable
     from tf_keras_vis.utils.scores import CategoricalScore
 
     module, name = CLASSES[method]
-    modifier = None if method == "scorecam" else ReplaceToLinear()
     kind = getattr(importlib.import_module(f"tf_keras_vis.{module}"), name)
-    visualize = kind(model, model_modifier=modifier, clone=True)
+    visualize = kind(model, model_modifier=ReplaceToLinear(), clone=True)
     score = CategoricalScore(classes)
     return lambda: visualize(score, images, penultimate_layer=LAYER)
 

@@ -3,7 +3,7 @@
 Time and memory: ResNet-18 of torchvision with random weights, one image of 224 × 224, `layer4`, two
 threads; our ways, those of other libraries and the plain pass take turns in one process, and the
 peak of memory beyond the model is that of a process for each. Other libraries run with their own
-batch sizes. `similarity`: the real SqueezeNet on photographs of `ilsvrc_val` (folder
+batch sizes. `similarity/…`: the real SqueezeNet on photographs of `ilsvrc_val` (folder
 LIMELIGHT_TEST_DATA), the map of 64 channels beside that of all 512, by Spearman's correlation.
 
     PYTHONPATH=tests python benchmarks/rescoring.py                     all parts
@@ -48,7 +48,10 @@ CLASSES = [1, 22, 333, 444, 555]
 CHANNELS, PHOTOGRAPHS = 64, 50
 FEW, FIVE = f"{OURS}, {CHANNELS} channels", f"{OURS}, five classes"
 CLOSED, REPLAY, INNER = f"{OURS}, closed form", f"{OURS}, replay", f"{OURS}, replay from layer4.0"
-PARTS = ("ablationcam", "scorecam", "others", "similarity")
+#: Ten photographs a part, of which each takes seconds.
+SIMILARITY = tuple(f"similarity/{number}" for number in range(PHOTOGRAPHS // 10))
+COSTS = ("ablationcam", "scorecam", "others")
+PARTS = (*COSTS, *SIMILARITY)
 
 
 def work(part: str) -> dict[str, Work]:
@@ -104,8 +107,8 @@ def memory(part: str, name: str) -> float:
     return peak(work(part)[name])
 
 
-def similarity() -> dict[str, Any]:
-    """Spearman's correlation of both maps of each photograph, and the deviation that is told."""
+def similarity(number: int) -> list[float]:
+    """Spearman's correlation of both maps of each photograph of a part."""
     import tempfile
 
     from scipy.stats import spearmanr
@@ -114,7 +117,7 @@ def similarity() -> dict[str, Any]:
     from localization import models
 
     whole = data.open(f"csv:{DATA / 'ilsvrc_val'}")
-    chosen = [k * len(whole) // PHOTOGRAPHS for k in range(PHOTOGRAPHS)]
+    chosen = [k * len(whole) // PHOTOGRAPHS for k in range(number, PHOTOGRAPHS, len(SIMILARITY))]
     found = []
     with tempfile.TemporaryDirectory() as folder:
         classifier = models(Path(folder))["squeezenet1_0"]
@@ -125,19 +128,20 @@ def similarity() -> dict[str, Any]:
                 for more in ({}, {"options": {"channels": CHANNELS}})
             ]
             full, few = (maps.numpy()[0].ravel() for maps in both)
-            found.append(float(spearmanr(full, few).statistic))
-    quarters = statistics.quantiles(found, n=4)
-    return {
-        "photographs": len(found),
-        "median": round(statistics.median(found), 4),
-        "quartiles": [round(quarters[0], 4), round(quarters[2], 4)],
-        "least": round(min(found), 4),
-    }
+            found.append(round(float(spearmanr(full, few).statistic), 4))
+    return found
+
+
+def correlations(parts: dict[str, Any]) -> list[float]:
+    """Those of all photographs; none before all of them are measured."""
+    if not set(SIMILARITY) <= set(parts):
+        return []
+    return [each for part in SIMILARITY for each in parts[part]["figures"]]
 
 
 def measure(part: str) -> dict[str, Any]:
-    if part == "similarity":
-        return fresh(similarity)
+    if part in SIMILARITY:
+        return fresh(similarity, SIMILARITY.index(part))
     found = fresh(times, part)
     for name in found:
         found[name]["peak MB"] = fresh(memory, part, name)
@@ -174,17 +178,16 @@ def claims(parts: dict[str, Any]) -> list[Claim]:
                 at_least=True,
             ),
         ]
-    if "similarity" in parts:
-        figures = parts["similarity"]["figures"]
+    if alike := correlations(parts):
         said = f"its map beside the whole one, median rank correlation of {PHOTOGRAPHS} photographs"
-        found.append(Claim(said, figures["median"], 0.9, at_least=True))
+        found.append(Claim(said, statistics.median(alike), 0.9, at_least=True))
     return found
 
 
 def render(parts: dict[str, Any]) -> str:
     """Ratios, seconds and peaks, and the claims."""
     lines = ["| | | × forward pass | ms | peak MB |", "| --- | --- | ---: | ---: | ---: |"]
-    for part in PARTS[:3]:
+    for part in COSTS:
         for name, found in parts[part]["figures"].items():
             if part == "others" and name == PLAIN:
                 continue
@@ -193,14 +196,16 @@ def render(parts: dict[str, Any]) -> str:
                 f"| `{method}` | {way} | {found['ratio']:.2f} | {1000 * found['seconds']:.0f} | "
                 f"{found['peak MB']:.0f} |"
             )
-    figures = parts["similarity"]["figures"]
-    low, high = figures["quartiles"]
-    spread = (
-        f"The map of {CHANNELS} channels has a rank correlation of {figures['median']:.3f} with "
-        f"that of all 512 (median of {figures['photographs']} photographs on the real SqueezeNet; "
-        f"quartiles {low:.3f} and {high:.3f}, the least {figures['least']:.3f})."
-    )
-    return "\n".join([*lines, "", as_table(claims(parts)), "", spread, "", conditions(parts)])
+    said = []
+    if alike := correlations(parts):
+        low, median, high = statistics.quantiles(alike, n=4)
+        said = [
+            f"The map of {CHANNELS} channels has a rank correlation of {median:.3f} with that of "
+            f"all 512 (median of {len(alike)} photographs on the real SqueezeNet; quartiles "
+            f"{low:.3f} and {high:.3f}, the least {min(alike):.3f}).",
+            "",
+        ]
+    return "\n".join([*lines, "", as_table(claims(parts)), "", *said, conditions(parts)])
 
 
 def main() -> int:
@@ -212,7 +217,7 @@ def main() -> int:
         if part.startswith(asked.part):
             keep(RESULTS, part, lambda part=part: measure(part), PACKAGES)
     parts = json.loads(RESULTS.read_text("utf-8"))["parts"]
-    if set(parts) >= set(PARTS):
+    if set(parts) >= set(COSTS):
         write_section(PAGE, SCRIPT, render(parts))
     return 0 if asked.render else report(claims(parts))
 
