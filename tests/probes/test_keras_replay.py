@@ -38,6 +38,8 @@ def test_6_unedited_activations_give_back_the_logits(name: str) -> None:
     """At the chosen layer, for two images in the other order."""
     import keras
 
+    if name == "NASNetMobile" and os.environ["KERAS_BACKEND"] == "torch":
+        pytest.skip("Keras itself does not build NASNet there")
     keras.utils.set_random_seed(0)
     shape = (SIDES[name], SIDES[name], 3)
     model = getattr(keras.applications, name)(
