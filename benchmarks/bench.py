@@ -2,9 +2,10 @@
 
     PYTHONPATH=tests python benchmarks/bench.py [NAME ...]
 
-All of them together shall take less than half an hour on two cores. The other scripts of this folder are
-studies, which take hours on photographs (leaderboard, pointing, localization, recipes, trials), or
-need a browser, and are run by themselves. Each script runs, also after one has missed a limit.
+All of them together shall take less than half an hour on two cores. The other scripts of this
+folder are studies, which take hours on photographs (leaderboard, pointing, localization, recipes,
+trials), or need a browser, and are run by themselves. Each script runs, also after one has missed a
+limit.
 """
 
 from __future__ import annotations

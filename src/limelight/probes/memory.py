@@ -9,8 +9,8 @@ from typing import Any
 
 from limelight.probes.base import Trace
 
-# Larger chunks are no faster, and leave less to others: a few images keep a core busy, and what they
-# take can be used again from one layer to the next.
+# Larger chunks are no faster, and leave less to others: a few images keep a core busy, and what
+# they take can be used again from one layer to the next.
 _ENOUGH = 256 * 2**20
 _ENOUGH_FOR_A_CORE = 32 * 2**20
 _ENOUGH_ON_ACCELERATORS = 4 * 2**30
