@@ -100,6 +100,8 @@ def test_the_report_has_every_method_at_every_layer(
         (["-x", "gradcam,kam"], "there is no method 'kam'"),
         (["-t", "1000"], "class 1000 was asked for"),
         (["-o", "compare.docx"], "compare.docx"),
+        (["-o", "/dev/null/compare.png"], "/dev/null/compare.png cannot be written"),
+        (["-o", "/dev/null/compare.html"], "cannot be written to /dev/null/compare.html"),
     ],
 )
 def test_a_bad_call_is_one_sentence(

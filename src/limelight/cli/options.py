@@ -182,7 +182,7 @@ def open_model(
             raise ModelLoadError(f"--preprocess is not a JSON object: {error}") from None
     pretrained = weights or not is_id(model) or Path(model).exists()
     classifier = load(model, arch, parse_size(size), said, classes, pretrained=pretrained)
-    if not quiet:
+    if not quiet and classifier.preprocess.assumed:
         typer.echo(f"{model}: {classifier.preprocess.assumed}", err=True)
     return classifier
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from limelight.draw import overlays, panels
 from limelight.draw.colors import color_table
 from limelight.draw.pictures import as_map, as_rgb
-from limelight.errors import ImageError, did_you_mean
+from limelight.errors import ImageError, RunError, did_you_mean
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -115,6 +115,7 @@ def save(figure: Figure, path: str | os.PathLike[str], dpi: float = 150) -> Path
 
     Raises:
         ImageError: matplotlib cannot write files of this ending.
+        RunError: the file cannot be written.
     """
     target = Path(path)
     known = figure.canvas.get_supported_filetypes()
@@ -124,6 +125,9 @@ def save(figure: Figure, path: str | os.PathLike[str], dpi: float = 150) -> Path
             f"a figure cannot be written as {target.name!r}; expected an ending such as .png, .svg "
             f"or .pdf{did_you_mean(ending, known)}"
         )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(target, format=ending, dpi=dpi)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(target, format=ending, dpi=dpi)
+    except OSError as error:
+        raise RunError(f"{target} cannot be written: {error}") from error
     return target
