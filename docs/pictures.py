@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from pointing import LAYER, LAYERS, OPTIONS, shown
+from pointing import LAYER, asked_of, layer_of, shown
 
 from limelight import Classifier, concepts, draw, explain
 from localization import models
@@ -78,9 +78,8 @@ def main(names: list[str]) -> None:
         name = method.name
         if names and name not in names:
             continue
-        layer = None if method.across is not None else LAYERS.get(name, LAYER)
-        options = OPTIONS.get(name, {})
-        maps = explain(classifier, photograph, name, layer=layer, options=options)
+        options, _ = asked_of(method)
+        maps = explain(classifier, photograph, name, layer=layer_of(method), options=options)
         overlay = Image.fromarray(maps.overlay(photograph)[0]).resize(size)
         overlay.save(FOLDER / f"{name}.jpg", quality=85)
         print(f"{name:20} {maps.names()[0]}, {float(maps.probability[0]):.2f}", flush=True)
