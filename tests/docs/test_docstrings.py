@@ -36,14 +36,28 @@ def modules() -> list[str]:
 
 @pytest.fixture(scope="module")
 def names() -> dict[str, Any]:
-    """What examples may take for granted: a model of ten classes, five images, a photograph."""
+    """What examples may take for granted.
+
+    A model of ten classes, bare and as a classifier, five images, a photograph and a data set.
+    """
     torch = pytest.importorskip("torch")
+    from limelight.data import from_arrays
+    from limelight.models import Classifier
+    from limelight.models.preprocess import Preprocess
     from limelight.training import small_cnn
 
     torch.manual_seed(0)
     photograph = np.random.default_rng(0).integers(0, 255, (48, 64, 3), dtype=np.uint8)
     model = small_cnn(10).eval()
-    return {"model": model, "images": torch.rand(5, 3, 32, 32), "photograph": photograph}
+    pictures = np.zeros((4, 32, 32, 3), np.uint8)
+    pictures[:, 8:20, 8:20] = 255
+    return {
+        "model": model,
+        "images": torch.rand(5, 3, 32, 32),
+        "photograph": photograph,
+        "classifier": Classifier(model, Preprocess((32, 32), channels_first=True)),
+        "dataset": from_arrays(pictures, [0, 1, 0, 1], [[8, 8, 20, 20]] * 4),
+    }
 
 
 @pytest.mark.torch

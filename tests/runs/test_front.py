@@ -17,6 +17,7 @@ from limelight.metrics import centre_gaussian
 from limelight.models import Classifier
 from limelight.runs import evaluate_methods, tune_methods
 from oracles import wsol
+from runs import examples
 from runs.examples import BROKEN, WITHOUT_BOX
 
 METHODS = ("cam", "gradcam", "layercam")
@@ -269,3 +270,12 @@ def test_a_ranking_by_what_was_not_evaluated(classifier: Classifier, dataset: Da
     evaluation = evaluate_methods(classifier, dataset, ["cam"], max_box_acc=False)
     with pytest.raises(RunError, match="'gradcam' was not evaluated"):
         evaluation.ranked("gradcam")
+
+
+def test_a_result_says_what_it_is_in_one_line() -> None:
+    """A notebook shows the last value of a cell, and that must not be thousands of lines."""
+    classifier, dataset = examples.classifier(), examples.dataset(8)
+    found = evaluate_methods(classifier, dataset, ["gradcam", "cam"])
+    assert repr(found) == f"<Evaluation of gradcam, cam on {dataset.name}: 8 images, 1 not read>"
+    assert repr(classifier).startswith("<Classifier ") and "4 classes" in repr(classifier)
+    assert len(repr(classifier)) < 100

@@ -56,6 +56,11 @@ def score_faithfulness(
 
     Raises:
         LimelightError: what does not fit, in one sentence.
+
+    Example:
+        >>> found = score_faithfulness(model, images, "gradcam", metrics=["insertion", "deletion"])
+        >>> 0 <= found["deletion"].value <= 1
+        True
     """
     explainer = Explainer(model, method, layer, options=options)
     many = not isinstance(method, str)

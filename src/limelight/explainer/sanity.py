@@ -60,6 +60,11 @@ def check_randomization(
         LimelightError: what does not fit, in one sentence.
 
     Source: Adebayo et al. 2018, Sanity Checks for Saliency Maps, section 4.
+
+    Example:
+        >>> found = check_randomization(model, images, ["gradcam", "random"], stages=2)
+        >>> found["random"].value  # it looks at no weight, and so it stays as it was
+        1.0
     """
     metrics: dict[str, ModelRandomization] = {}
 

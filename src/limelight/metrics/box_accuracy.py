@@ -25,6 +25,16 @@ class MaxBoxAcc(HitCurve):
 
     Source: Choe et al. 2020, Evaluating Weakly Supervised Object Localization Methods Right;
     version 2 in its journal version.
+
+    Example:
+        >>> import numpy as np
+        >>> maps = np.zeros((2, 64, 64))
+        >>> maps[:, 20:40, 20:40] = 1
+        >>> boxes = [[[20, 20, 40, 40]], [[30, 20, 50, 40]]]  # the second is half covered
+        >>> metric = MaxBoxAcc()
+        >>> metric.update(maps, boxes)
+        >>> round(metric.compute().value, 2)
+        0.67
     """
 
     name = "maxboxacc"

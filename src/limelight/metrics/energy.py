@@ -21,6 +21,16 @@ class EnergyPointingGame(BoxMetric):
     nothing inside: 0.
 
     Source: Wang et al. 2020, Score-CAM.
+
+    Example:
+        >>> import numpy as np
+        >>> maps = np.zeros((2, 64, 64))
+        >>> maps[:, 20:40, 20:40] = 1
+        >>> boxes = [[[20, 20, 40, 40]], [[30, 20, 50, 40]]]  # the second is half covered
+        >>> metric = EnergyPointingGame()
+        >>> metric.update(maps, boxes)
+        >>> round(metric.compute().value, 2)
+        0.75
     """
 
     name = "energy-pointing-game"

@@ -19,6 +19,16 @@ class GTKnownLocalization(HitCurve):
         convention: "wsol2020" or "half_open".
 
     Source: Zhou et al. 2016; Choe et al. 2020 for the choice of the threshold.
+
+    Example:
+        >>> import numpy as np
+        >>> maps = np.zeros((2, 64, 64))
+        >>> maps[:, 20:40, 20:40] = 1
+        >>> boxes = [[[20, 20, 40, 40]], [[30, 20, 50, 40]]]  # the second is half covered
+        >>> metric = GTKnownLocalization()
+        >>> metric.update(maps, boxes)
+        >>> round(metric.compute().value, 2)
+        0.5
     """
 
     name = "gt-known"

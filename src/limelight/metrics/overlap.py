@@ -24,6 +24,16 @@ class MeanIoU(BoxMetric):
     Args:
         threshold, rule: as `locate` takes them.
         convention: "half_open" or "wsol2020".
+
+    Example:
+        >>> import numpy as np
+        >>> maps = np.zeros((2, 64, 64))
+        >>> maps[:, 20:40, 20:40] = 1
+        >>> boxes = [[[20, 20, 40, 40]], [[30, 20, 50, 40]]]  # the second is half covered
+        >>> metric = MeanIoU()
+        >>> metric.update(maps, boxes)
+        >>> round(metric.compute().value, 2)
+        0.67
     """
 
     name = "mean-iou"

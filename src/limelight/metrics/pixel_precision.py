@@ -25,6 +25,16 @@ class PxAP(Metric):
         step: between thresholds, 0.001 as published.
 
     Source: Choe et al. 2020.
+
+    Example:
+        >>> import numpy as np
+        >>> maps, masks = np.zeros((2, 64, 64)), np.zeros((2, 64, 64), bool)
+        >>> maps[:, 20:40, 20:40] = 1
+        >>> masks[:, 20:40, 30:50] = True  # half covered
+        >>> metric = PxAP()
+        >>> metric.update(maps, masks)
+        >>> round(metric.compute().value, 2)
+        0.3
     """
 
     name = "pxap"

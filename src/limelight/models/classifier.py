@@ -43,6 +43,12 @@ class Classifier:
     arch: str | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        kind = self.arch or type(self.model).__name__
+        height, width = self.preprocess.size
+        classes = "" if self.class_names is None else f", {len(self.class_names)} classes"
+        return f"<Classifier {kind} ({self.framework}): images of {height} × {width}{classes}>"
+
     def prepare(self, images: Any) -> tuple[np.ndarray, list[Frame]]:
         """What the model takes: a float32 batch in the model's own layout, and one frame an image.
 

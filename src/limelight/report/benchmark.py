@@ -67,6 +67,11 @@ def bench(
 
     Raises:
         LimelightError: what does not fit, in one sentence; a bad image is a row with its error.
+
+    Example:
+        >>> board = bench(classifier, dataset, ["gradcam"], out="BOARD", metrics=["deletion"])
+        >>> board  # the random map is always among them
+        <Leaderboard of 2 methods on arrays>
     """
     from limelight.data import open as open_dataset
     from limelight.models import Classifier, load

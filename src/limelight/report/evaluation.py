@@ -52,6 +52,13 @@ def evaluate(
 
     Raises:
         LimelightError: what does not fit, in one sentence; a bad image is a row with its error.
+
+    Example:
+        >>> found = evaluate(classifier, dataset, ["gradcam", "layercam"])
+        >>> found
+        <Evaluation of gradcam, layercam on arrays: 4 images>
+        >>> [line.name for line in found.table()]
+        ['gradcam', 'layercam', 'centre-box', 'whole-image']
     """
     from limelight.data import open as open_dataset
     from limelight.models import Classifier, load

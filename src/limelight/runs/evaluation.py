@@ -68,6 +68,11 @@ class Evaluation:
         object.__setattr__(self, "cuts", {**self.cuts, **cuts})
         object.__setattr__(self, "rows", rows)
 
+    def __repr__(self) -> str:
+        methods = ", ".join(self.methods)
+        bad = f", {len(self.errors)} not read" if self.errors else ""
+        return f"<Evaluation of {methods} on {self.data}: {len(self.rows)} images{bad}>"
+
     # -- images -------------------------------------------------------------------------------
 
     @property

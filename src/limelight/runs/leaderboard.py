@@ -70,6 +70,9 @@ class Leaderboard:
     standings: tuple[Standing, ...]
     evaluation: Evaluation
 
+    def __repr__(self) -> str:
+        return f"<Leaderboard of {len(self.standings)} methods on {self.evaluation.data}>"
+
     @property
     def groups(self) -> tuple[str, ...]:
         """The groups that have a column."""

@@ -47,6 +47,9 @@ class Run:
         self._rows = Parts(folder, "rows", self.status.parts)
         self._maps = StoredMaps(folder, self.status.parts)
 
+    def __repr__(self) -> str:
+        return f"<Run {self.path}: {len(self)} images, {', '.join(self.methods)}>"
+
     def __len__(self) -> int:
         """How many images are done, those with an error among them."""
         return self._rows.count

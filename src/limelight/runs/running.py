@@ -77,6 +77,13 @@ def run(
             named), or cannot be written.
         MissingExtra: pyarrow, or Ray where it is wanted, is not installed.
         LimelightError: what does not fit, in one sentence.
+
+    Example:
+        >>> kept = run(classifier, dataset, ["gradcam", "layercam"], out="RUN")
+        >>> kept, kept.errors
+        (<Run RUN: 4 images, gradcam, layercam>, [])
+        >>> kept.maps("0", "layercam")
+        Maps(1 × 4 × 4, method='layercam', layer='block5.relu')
     """
     from limelight.data import open as open_dataset
     from limelight.models import Classifier, load

@@ -97,6 +97,10 @@ def train_classifier(
         ModelLoadError: no such model, or one that cannot be cut at its last feature map.
         RunError: `out` holds something else, or a training with other settings.
         KeyboardInterrupt: Ctrl-C; the message says what was kept.
+
+    Example:
+        >>> train_classifier(dataset, validation=dataset, epochs=1, size=32, progress=False)
+        <Classifier limelight:small_cnn (torch): images of 32 × 32>
     """
     _check(framework, epochs, batch_size, patience)
     selection.check(select)
