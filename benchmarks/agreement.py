@@ -13,20 +13,16 @@ Writes benchmarks/results/agreement.json part by part.
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from in_parts import in_parts
 from keras_peers import DATA
-from measuring import FOLDER, conditions, fresh, keep
+from measuring import conditions, fresh
 from peers import OURS
-from sections import write_section
 
-RESULTS = FOLDER / "agreement.json"
-SCRIPT, PAGE = "benchmarks/agreement.py", Path(__file__).parents[1] / "docs" / "benchmarks.md"
 PACKAGES = ("torch", "keras", "tensorflow-cpu", "grad-cam", "torchcam", "captum", "numpy")
 PHOTOGRAPHS, BATCH, SIDE = 60, 10, 224
 METHODS = {
@@ -151,19 +147,5 @@ def render(parts: dict[str, Any]) -> str:
     return "\n".join([*lines, "", *(f"{each}." for each in failing), conditions(parts)])
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--part", default="", help=f"of {', '.join(METHODS)}")
-    parser.add_argument("--render", action="store_true", help="render only")
-    asked = parser.parse_args()
-    for part in [] if asked.render else METHODS:
-        if part.startswith(asked.part):
-            keep(RESULTS, part, lambda part=part: measure(part), PACKAGES)
-    parts = json.loads(RESULTS.read_text("utf-8"))["parts"]
-    if set(parts) >= set(METHODS):
-        write_section(PAGE, SCRIPT, render(parts))
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(in_parts("agreement", __doc__, METHODS, PACKAGES, measure, render))

@@ -11,30 +11,22 @@ Writes benchmarks/results/formats.json part by part; exit code 1 where a limit i
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
-from pathlib import Path
 from typing import Any
 
+from in_parts import in_parts
 from measuring import (
-    FOLDER,
     PLAIN,
     Claim,
     Work,
     as_table,
     conditions,
     fresh,
-    keep,
     peak,
-    report,
     take_turns,
 )
 from peers import CLASSES, OURS, PACKAGES, forward, network, ways
-from sections import write_section
 
-RESULTS = FOLDER / "formats.json"
-SCRIPT, PAGE = "benchmarks/formats.py", Path(__file__).parents[1] / "docs" / "benchmarks.md"
 PARTS = {"float32": "as it is", "channels_last": "`channels_last`", "bfloat16": "bfloat16"}
 BATCH, SIDE, ROUNDS, LIMIT = 8, 224, 9, 1.05
 METHOD = "gradcam"
@@ -98,19 +90,5 @@ def render(parts: dict[str, Any]) -> str:
     return "\n".join([*lines, "", as_table(claims(parts)), "", conditions(parts)])
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--part", default="", help=f"of {', '.join(PARTS)}; all that begin so")
-    parser.add_argument("--render", action="store_true", help="render only")
-    asked = parser.parse_args()
-    for part in [] if asked.render else PARTS:
-        if part.startswith(asked.part):
-            keep(RESULTS, part, lambda part=part: measure(part), PACKAGES)
-    parts = json.loads(RESULTS.read_text("utf-8"))["parts"]
-    if set(parts) >= set(PARTS):
-        write_section(PAGE, SCRIPT, render(parts))
-    return 0 if asked.render else report(claims(parts))
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(in_parts("formats", __doc__, PARTS, PACKAGES, measure, render, claims))

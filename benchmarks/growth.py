@@ -13,20 +13,16 @@ Writes benchmarks/results/growth.json part by part.
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-from measuring import FOLDER, PLAIN, Work, conditions, fresh, keep, take_turns
+from in_parts import in_parts
+from measuring import PLAIN, Work, conditions, fresh, take_turns
 from peers import CLASSES, OURS, PACKAGES, forward, network, of_torchcam, ours
-from sections import write_section
 
-RESULTS = FOLDER / "growth.json"
-SCRIPT, PAGE = "benchmarks/growth.py", Path(__file__).parents[1] / "docs" / "benchmarks.md"
 PEER, LAYER = "torchcam", ["layer4"]
 STEPS = {
     "batch": (1, 4, 16, 64),
@@ -124,19 +120,5 @@ def render(parts: dict[str, Any]) -> str:
     return "\n".join([*lines, "", conditions(parts)])
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--part", default="", help=f"of {', '.join(STEPS)}; all that begin so")
-    parser.add_argument("--render", action="store_true", help="render only")
-    asked = parser.parse_args()
-    for part in [] if asked.render else STEPS:
-        if part.startswith(asked.part):
-            keep(RESULTS, part, lambda part=part: measure(part), PACKAGES)
-    parts = json.loads(RESULTS.read_text("utf-8"))["parts"]
-    if set(parts) >= set(STEPS):
-        write_section(PAGE, SCRIPT, render(parts))
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(in_parts("growth", __doc__, STEPS, PACKAGES, measure, render))

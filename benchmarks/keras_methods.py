@@ -13,31 +13,23 @@ Writes benchmarks/results/keras_methods.json part by part; exit code 1 where a l
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
-from pathlib import Path
 from typing import Any
 
+from in_parts import in_parts
 from keras_peers import DATA, TUTORIAL, VIS, forward, network, prepared, ways
 from measuring import (
-    FOLDER,
     PLAIN,
     Claim,
     Work,
     as_table,
     conditions,
     fresh,
-    keep,
     peak,
-    report,
     take_turns,
 )
 from peers import OURS
-from sections import write_section
 
-RESULTS = FOLDER / "keras_methods.json"
-SCRIPT, PAGE = "benchmarks/keras_methods.py", Path(__file__).parents[1] / "docs" / "benchmarks.md"
 PACKAGES = ("keras", "tensorflow-cpu", "jax", "torch", "numpy")
 BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 METHODS = ("gradcam", "gradcam++", "layercam")
@@ -95,19 +87,5 @@ def render(parts: dict[str, Any]) -> str:
     return "\n".join([*lines, "", as_table(claims(parts)), "", conditions(parts)])
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--part", default="", help="the parts that begin so; see results")
-    parser.add_argument("--render", action="store_true", help="render only")
-    asked = parser.parse_args()
-    for part in [] if asked.render else PARTS:
-        if part.startswith(asked.part):
-            keep(RESULTS, part, lambda part=part: measure(part), PACKAGES)
-    parts = json.loads(RESULTS.read_text("utf-8"))["parts"]
-    if set(parts) >= set(PARTS):
-        write_section(PAGE, SCRIPT, render(parts))
-    return 0 if asked.render else report(claims(parts))
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(in_parts("keras_methods", __doc__, PARTS, PACKAGES, measure, render, claims))

@@ -14,33 +14,25 @@ Writes benchmarks/results/methods.json part by part; exit code 1 where a limit i
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
-from pathlib import Path
 from typing import Any
 
+from in_parts import in_parts
 from measuring import (
-    FOLDER,
     PLAIN,
     Claim,
     Work,
     as_table,
     conditions,
     fresh,
-    keep,
     peak,
-    report,
     take_turns,
 )
 from peers import CLASSES, OURS, PACKAGES, forward, network, ways
-from sections import write_section
 
 BATCH, SIDE = 8, 224
 NETWORKS = {"resnet18": "ResNet-18", "resnet50": "ResNet-50"}
 ROUNDS, FEWER = {"resnet18": 15, "resnet50": 7}, 3
-RESULTS = FOLDER / "methods.json"
-SCRIPT, PAGE = "benchmarks/methods.py", Path(__file__).parents[1] / "docs" / "benchmarks.md"
 #: The gradient family, which needs nothing but the pass and the way back to the layer.
 FAMILY = ("gradcam", "gradcam++", "xgradcam", "hirescam", "gradcam-elementwise", "layercam")
 OTHERS = (
@@ -147,19 +139,5 @@ def ahead(parts: dict[str, Any]) -> str:
     return "\n".join(["Ahead of us by more than a twentieth:", "", *sorted(found)])
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--part", default="", help="the parts that begin so; see results")
-    parser.add_argument("--render", action="store_true", help="render only")
-    asked = parser.parse_args()
-    for part in [] if asked.render else PARTS:
-        if part.startswith(asked.part):
-            keep(RESULTS, part, lambda part=part: measure(part), PACKAGES)
-    parts = json.loads(RESULTS.read_text("utf-8"))["parts"]
-    if set(parts) >= set(PARTS):
-        write_section(PAGE, SCRIPT, render(parts))
-    return 0 if asked.render else report(claims(parts))
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(in_parts("methods", __doc__, PARTS, PACKAGES, measure, render, claims))

@@ -15,34 +15,27 @@ Writes benchmarks/results/rescoring.json part by part; exit code 1 where a limit
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import statistics
 import sys
 from pathlib import Path
 from typing import Any
 
+from in_parts import in_parts
 from measuring import (
-    FOLDER,
     PLAIN,
     Claim,
     Work,
     as_table,
     conditions,
     fresh,
-    keep,
     peak,
-    report,
     take_turns,
 )
 from peers import OURS, PACKAGES, forward, network, ours, ways
-from sections import write_section
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("LIMELIGHT_TEST_DATA", ROOT.parent / "shared" / "data"))
-RESULTS = FOLDER / "rescoring.json"
-SCRIPT, PAGE = "benchmarks/rescoring.py", ROOT / "docs" / "benchmarks.md"
 LAYER, SIDE, ROUNDS = "layer4", 224, {"ablationcam": 15, "scorecam": 5, "others": 5}
 CLASSES = [1, 22, 333, 444, 555]
 CHANNELS, PHOTOGRAPHS = 64, 50
@@ -208,19 +201,5 @@ def render(parts: dict[str, Any]) -> str:
     return "\n".join([*lines, "", as_table(claims(parts)), "", *said, conditions(parts)])
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--part", default="", help=f"of {', '.join(PARTS)}; all that begin so")
-    parser.add_argument("--render", action="store_true", help="render only")
-    asked = parser.parse_args()
-    for part in [] if asked.render else PARTS:
-        if part.startswith(asked.part):
-            keep(RESULTS, part, lambda part=part: measure(part), PACKAGES)
-    parts = json.loads(RESULTS.read_text("utf-8"))["parts"]
-    if set(parts) >= set(COSTS):
-        write_section(PAGE, SCRIPT, render(parts))
-    return 0 if asked.render else report(claims(parts))
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(in_parts("rescoring", __doc__, PARTS, PACKAGES, measure, render, claims, needed=COSTS))
