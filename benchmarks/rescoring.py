@@ -198,7 +198,8 @@ def render(parts: dict[str, Any]) -> str:
             f"{low:.3f} and {high:.3f}, the least {min(alike):.3f}).",
             "",
         ]
-    return "\n".join([*lines, "", as_table(claims(parts)), "", *said, conditions({part: parts[part] for part in COSTS})])
+    measured = conditions({part: parts[part] for part in COSTS})
+    return "\n".join([*lines, "", as_table(claims(parts)), "", *said, measured])
 
 
 if __name__ == "__main__":
