@@ -26,8 +26,8 @@ def test_is_its_base_on_the_gradient_of_another_score(
 
 @pytest.mark.parametrize("base", ["finercam", "refinecam", "eigencam", "cam", "zzz"])
 def test_a_base_needs_activations_and_gradients(base: str) -> None:
-    with pytest.raises(MethodError, match=f"finercam cannot be made of base='{base}'.*gradcam"):
-        FINERCAM.formula(None, base=base)
+    with pytest.raises(MethodError, match=f"finercam takes one of .*gradcam.* as base, .*'{base}'"):
+        FINERCAM.check_options({"base": base})
 
 
 def test_explains_the_class_less_the_mean_of_its_nearest() -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pytest
 
 from limelight.errors import MethodError
 from limelight.methods import find_method, list_methods
-from limelight.methods.options import Count, Option, options_of
+from limelight.methods.composition import bases
+from limelight.methods.options import Count, OneOf, Option, options_of
 
 DECLARED = [(method, option) for method in list_methods() for option in method.declared_options]
 IDS = [f"{method.name}-{option.name}" for method, option in DECLARED]
@@ -29,6 +30,7 @@ def test_defaults_and_bounds_are_taken_and_what_is_beyond_is_not(
         True,
         *(["3", math.nan, math.inf] if option.kind is not str else [3]),
     ]
+    bad += [] if option.choices is None else ["cam", ""]
     bad += [0.5] if option.kind is int else []
     bad += [] if option.least is None else [option.least - 1]
     (good if option.optional else bad).append(None)
@@ -46,7 +48,7 @@ def test_what_is_expected_in_words() -> None:
     (channels,) = find_method("scorecam").declared_options
     assert channels.expected == "None or a whole number of 1 or more"
     assert [each.expected for each in find_method("finercam").declared_options] == [
-        "a text",
+        f"one of {', '.join(bases())}",
         "a number",
         "a whole number of 1 or more",
     ]
@@ -58,7 +60,11 @@ def test_kinds_come_from_the_annotations() -> None:
     one, two, three = options_of(formula)
     assert (one.kind, one.least, one.optional) == (int, 1, False)
     assert (two.kind, two.least, two.optional) == (float, None, True)
-    assert (three.kind, three.default) == (str, "x")
+    assert (three.kind, three.default, three.choices) == (str, "x", None)
+
+    def chosen(e: Any, *, one: Annotated[str, OneOf(lambda: ["x", "y"])] = "x") -> Any: ...
+
+    assert options_of(chosen)[0].choices == ["x", "y"]
 
     def unknown(e: Any, *, one: list[int]) -> Any: ...
 

@@ -84,7 +84,10 @@ def _parse(source: str | Path) -> tuple[Reader | None, Path | None, dict[str, An
     if text in readers and not (readers[text].needs_path and Path(text).exists()):
         return readers[text], None, _values(query)
     if not Path(text).expanduser().exists() and "/" not in text and "\\" not in text:
-        find_reader(text)  # says what the names are
+        names = did_you_mean(text, readers) or f"; readers are {', '.join(readers)}"
+        raise DatasetError(
+            f"there is no file, folder or reader of data sets called {text!r}{names}"
+        )
     return None, Path(text).expanduser(), _values(query)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from limelight.arrays import like, to_numpy
@@ -40,9 +41,12 @@ def ablationcam(e: Evidence) -> Any:
         mask = xp.reshape(mask, (*mask.shape, *(1 for _ in a.shape[2:])))
         return xp.take(a, like(image[start:stop], a), axis=0) * mask
 
+    @cache
+    def means() -> Any:
+        return to_numpy(xp.mean(over_positions(xp, a), axis=-1)).astype(np.float64)
+
     def pooled(start: int, stop: int) -> Any:
-        means = to_numpy(xp.mean(over_positions(xp, a), axis=-1)).astype(np.float64)
-        rows, zeroed = means[image[start:stop]], channel[start:stop]
+        rows, zeroed = means()[image[start:stop]], channel[start:stop]
         rows[np.flatnonzero(zeroed), zeroed[zeroed > 0] - 1] = 0
         return rows
 

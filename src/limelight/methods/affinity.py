@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from limelight.evidence import Evidence
-from limelight.methods.composition import base_method
+from limelight.methods.composition import Base, map_of
 from limelight.methods.declaration import method
 from limelight.methods.reduce import over_positions, relu, resize, square_root
 
@@ -100,7 +100,7 @@ def _doubly_normalized(xp: Any, weights: Any) -> Any:
     across=_spread,
     cut=0.5,
 )
-def affinitycam(e: Evidence, *, base: str = "layercam") -> Any:
+def affinitycam(e: Evidence, *, base: Base = "layercam") -> Any:
     """M = (W √(M_1 · mean_l M_l))^γ, from 0 to 1: `base`, spread over what looks alike.
 
     M_1 is the map of `base` at the deepest layer, M_l at the others, each divided by its 98th
@@ -117,4 +117,4 @@ def affinitycam(e: Evidence, *, base: str = "layercam") -> Any:
     there learned by a network of their own; here of the features of the classifier itself. The
     threshold: Ridler and Calvard, "Picture Thresholding Using an Iterative Selection Method", 1978.
     """
-    return base_method(base, "affinitycam").formula(e)
+    return map_of(base, e)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from limelight.evidence import Evidence
-from limelight.methods.composition import base_method
+from limelight.methods.composition import Base, map_of
 from limelight.methods.declaration import method
 from limelight.methods.options import Count
 from limelight.scores import Score
@@ -23,7 +23,7 @@ def _against_similar(score: Score, *, gamma: float, similar: int, **_: Any) -> S
     needs={"activations", "gradients"},
     contrast=_against_similar,
 )
-def finercam(e: Evidence, *, base: str = "gradcam", gamma: float = 0.6, similar: Count = 3) -> Any:
+def finercam(e: Evidence, *, base: Base = "gradcam", gamma: float = 0.6, similar: Count = 3) -> Any:
     """M = that of the method `base` for the score y_c - gamma · mean_d y_d.
 
     d: the `similar` classes whose logits for this image are closest to the class's own (the class
@@ -32,4 +32,4 @@ def finercam(e: Evidence, *, base: str = "gradcam", gamma: float = 0.6, similar:
     Source: Zhang et al., "Finer-CAM: Spotting the Difference Reveals Finer Details for Visual
     Explanation", CVPR 2025; which classes are similar as in the authors' code.
     """
-    return base_method(base, "finercam").formula(e)
+    return map_of(base, e)

@@ -1,12 +1,15 @@
-"""Methods that are made of another method: what that one may be."""
+"""Methods that are made of another method: what that one may be, and its map."""
 
 from __future__ import annotations
 
-from limelight.errors import MethodError
-from limelight.methods.declaration import Method, _registry
+from typing import Annotated, Any
+
+from limelight.evidence import Evidence
+from limelight.methods.declaration import _registry
+from limelight.methods.options import OneOf
 
 #: What the other method may ask for.
-BASE_NEEDS = frozenset({"activations", "gradients"})
+_NEEDS = frozenset({"activations", "gradients"})
 
 
 def bases() -> list[str]:
@@ -14,19 +17,14 @@ def bases() -> list[str]:
     return sorted(
         each.name
         for each in _registry.values()
-        if "gradients" in each.needs <= BASE_NEEDS and "base" not in each.options
+        if "gradients" in each.needs <= _NEEDS and "base" not in each.options
     )
 
 
-def base_method(name: str, of: str) -> Method:
-    """The method `name`, of which the method `of` is made.
+#: The method of which another is made.
+Base = Annotated[str, OneOf(bases)]
 
-    Raises:
-        MethodError: there is none of that name, or it needs more than activations and gradients.
-    """
-    possible = bases()
-    if name not in possible:
-        raise MethodError(
-            f"{of} cannot be made of base={name!r}; its base is one of {', '.join(possible)}"
-        )
-    return _registry[name]
+
+def map_of(base: Base, e: Evidence) -> Any:
+    """The map (N, *spatial) of `e` by the method `base`, with its own options as they are."""
+    return _registry[base].formula(e)

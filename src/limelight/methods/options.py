@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from inspect import Parameter, signature
 from numbers import Integral, Real
@@ -18,6 +18,13 @@ class Least:
     """Annotates the smallest number that an option may be."""
 
     value: int
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """Annotates the names of which an option must be one; found when they are asked for."""
+
+    names: Callable[[], Sequence[str]]
 
 
 #: How many of something.
@@ -41,6 +48,7 @@ class Option:
         kind: int, float or str.
         least: the smallest number that it may be; None: any finite one.
         optional: whether it may be None.
+        names: of which it must be one; None: any.
     """
 
     name: str
@@ -48,10 +56,18 @@ class Option:
     kind: type
     least: int | None = None
     optional: bool = False
+    names: Callable[[], Sequence[str]] | None = None
+
+    @property
+    def choices(self) -> list[str] | None:
+        """All that it may be; None where that is no list."""
+        return None if self.names is None else list(self.names())
 
     @property
     def expected(self) -> str:
         """What it may be, in words."""
+        if self.choices is not None:
+            return f"one of {', '.join(self.choices)}"
         least = "" if self.least is None else f" of {self.least} or more"
         return ("None or " if self.optional else "") + _KINDS[self.kind] + least
 
@@ -66,7 +82,7 @@ class Option:
         if value is None:
             return self.optional
         if self.kind is str:
-            return isinstance(value, str)
+            return isinstance(value, str) and value in (self.choices or [value])
         number = Integral if self.kind is int else Real
         if isinstance(value, bool) or not isinstance(value, number):
             return False
@@ -77,7 +93,8 @@ def options_of(formula: Callable[..., Any]) -> tuple[Option, ...]:
     """The keyword-only arguments of `formula`.
 
     Raises:
-        MethodError: one is annotated as something else than int, float or str, None or `Least`.
+        MethodError: one is annotated as something else than int, float or str, None, `Least` or
+            `OneOf`.
     """
     hints = get_type_hints(formula, include_extras=True)
     return tuple(
@@ -91,10 +108,11 @@ def _option(name: str, default: Any, hint: Any) -> Option:
     parts = [part for part in get_args(hint) if part is not NoneType]
     optional = NoneType in get_args(hint)
     inner = parts[0] if optional else hint
-    least = None
+    bounds: list[Any] = []
     if get_origin(inner) is Annotated:
-        inner, bound = get_args(inner)
-        least = bound.value
+        inner, *bounds = get_args(inner)
+    least = next((bound.value for bound in bounds if isinstance(bound, Least)), None)
+    names = next((bound.names for bound in bounds if isinstance(bound, OneOf)), None)
     if inner not in _KINDS:
         raise MethodError(f"the option {name} is annotated as {hint}, not as int, float or str")
-    return Option(name, default, inner, least, optional)
+    return Option(name, default, inner, least, optional, names)

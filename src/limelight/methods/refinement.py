@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from limelight.evidence import Evidence
-from limelight.methods.composition import base_method
+from limelight.methods.composition import Base, map_of
 from limelight.methods.declaration import method
 from limelight.methods.reduce import divide_by_maximum, resize
 
@@ -27,7 +27,7 @@ def _refine(xp: Any, maps: Sequence[Any], activations: Sequence[Any]) -> Any:
     needs={"activations", "gradients"},
     across=_refine,
 )
-def refinecam(e: Evidence, *, base: str = "gradcam++") -> Any:
+def refinecam(e: Evidence, *, base: Base = "gradcam++") -> Any:
     """M = M_1 · up(M_2 · up(M_3 …)), of the maps of `base` at several layers.
 
     M_1 is that of the shallowest layer. Each map is divided by its maximum (0 where nothing is
@@ -37,4 +37,4 @@ def refinecam(e: Evidence, *, base: str = "gradcam++") -> Any:
 
     Source: Domeniconi et al., "How to Evaluate and Refine your CAM", arXiv 2605.14641.
     """
-    return base_method(base, "refinecam").formula(e)
+    return map_of(base, e)

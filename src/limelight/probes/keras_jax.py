@@ -25,12 +25,10 @@ from limelight.probes.keras import KerasProbe, PerModel
 from limelight.probes.keras_memories import Memories, two_of
 from limelight.probes.keras_replay import CompiledReruns, Edits, result
 from limelight.probes.outputs import scores_of
-from limelight.probes.remembering import NotReplayable
+from limelight.probes.remembering import FAILS
 from limelight.scores import Score, values
 
 _compiled = PerModel()
-# What a model may do in a run that is taken up again: one that keeps a tensor on itself, say.
-_FAILS = (NotReplayable, RuntimeError, ValueError, TypeError, IndexError, AttributeError)
 
 
 class JaxProbe(KerasProbe):
@@ -237,7 +235,7 @@ class JaxProbe(KerasProbe):
             return whole, None, f"it runs {edits.hits} times"
         try:
             return *self._with_memories(request, softened, edits, images, whole), None
-        except _FAILS as error:
+        except FAILS as error:
             return whole, None, str(error).strip().partition("\n")[0]
 
     def _with_memories(

@@ -18,6 +18,10 @@ class NotReplayable(Exception):
     """The model cannot be taken up again at the target layer; never leaves the probe."""
 
 
+#: What a model may raise in a run that is taken up again: one that keeps a tensor on itself, say.
+FAILS = (NotReplayable, RuntimeError, ValueError, TypeError, IndexError, AttributeError)
+
+
 class Recording:
     """A run of the model, as seen from the target layer.
 

@@ -18,7 +18,7 @@ from limelight.errors import MethodError
 from limelight.probes.base import check_function_result, check_output
 from limelight.probes.patching import one_thread
 from limelight.probes.precision import autocast_of_the_model
-from limelight.probes.remembering import Call, NotReplayable
+from limelight.probes.remembering import FAILS, Call, NotReplayable
 from limelight.probes.replaying import (
     Answering,
     Leaf,
@@ -32,7 +32,6 @@ from limelight.probes.replaying import (
 
 # Rounding, as other batch sizes have it; a memory in the wrong place moves scores far more.
 _TOLERANCE = {torch.float64: 1e-9, torch.float32: 2e-5}
-_FAILS = (NotReplayable, RuntimeError, ValueError, TypeError, IndexError, AttributeError)
 
 
 @dataclass(frozen=True)
@@ -283,7 +282,7 @@ class TorchReruns:
             for candidate in (self._pruned(plan, two, both), plan):
                 if self._holds(candidate, whole, two, both, output):
                     return candidate
-        except _FAILS as error:
+        except FAILS as error:
             return replace(whole, reason=str(error).strip().partition("\n")[0])
         return replace(whole, reason="the scores that come out then are not the same")
 

@@ -136,10 +136,8 @@ def checked(metrics: Sequence[str]) -> list[str]:
 
     for name in metrics:
         if name not in scorers():
-            raise MetricError(
-                f"a benchmark has no metric {name!r}{did_you_mean(name, scorers())}; there are "
-                f"{', '.join(scorers())}"
-            )
+            hint = did_you_mean(name, scorers()) or f"; there are {', '.join(scorers())}"
+            raise MetricError(f"a benchmark has no metric {name!r}{hint}")
     return list(metrics)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from limelight.arrays import to_numpy
 from limelight.report.configuration import in_groups
 from limelight.report.contents import Item, Report
 from limelight.report.seen import seen_part
@@ -39,7 +40,7 @@ def compare(
     first = next(iter(rows.values()))
     pictures = first.pictures(images)
     boxes = {name: maps.boxes(threshold) for name, maps in rows.items()}
-    values = {name: [_host(map_) for map_ in maps.normalized()] for name, maps in rows.items()}
+    values = {name: [to_numpy(map_) for map_ in maps.normalized()] for name, maps in rows.items()}
     notes = {name: maps.diagnosis for name, maps in rows.items()}
     classes = first.names()
     items = [
@@ -89,9 +90,3 @@ def _summary(axes: Sequence[Sequence[str]], classes: Sequence[Any]) -> str:
         f"{methods} methods at {layers} layers, of {photographs}, from one forward pass: a row for "
         f"each method, a column for each layer. {above}."
     )
-
-
-def _host(map_: Any) -> Any:
-    from limelight.arrays import to_numpy
-
-    return to_numpy(map_)

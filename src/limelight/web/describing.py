@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from limelight.methods import Method
-from limelight.methods.composition import bases
 from limelight.methods.options import Option
 
 
@@ -34,5 +33,5 @@ def _option(option: Option) -> dict[str, Any]:
         "kind": option.kind.__name__,
         "least": option.least,
         "optional": option.optional,
-        "choices": bases() if option.name == "base" else None,
+        "choices": option.choices,
     }
