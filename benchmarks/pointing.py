@@ -38,9 +38,9 @@ LAYER = "features.12"
 # The weights of CAM are those of the layer that the head pools.
 POOLED = "classifier.2"
 # Methods with a budget of channels take one here, for each channel is a pass; those that ask about
-# several copies of each mask, a smaller one, on fewer photographs.
+# several copies of each mask, a smaller one.
 CHANNELS = 32
-CHANNELS_OF_COPIES, IMAGES_OF_COPIES = 16, 20
+CHANNELS_OF_COPIES = 16
 
 
 def shown() -> list[Method]:
@@ -55,34 +55,34 @@ def layer_of(method: Method) -> str | None:
     return POOLED if "head" in method.needs else LAYER
 
 
-def asked_of(method: Method) -> tuple[dict[str, Any], int]:
-    """Its options here, and the number of photographs."""
+def options_of(method: Method) -> dict[str, Any]:
+    """Its options here."""
     if "channels" not in method.options:
-        return {}, IMAGES
-    if {"samples", "steps"} & set(method.options):
-        return {"channels": CHANNELS_OF_COPIES}, IMAGES_OF_COPIES
-    return {"channels": CHANNELS}, IMAGES
+        return {}
+    copies = {"samples", "steps"} & set(method.options)
+    return {"channels": CHANNELS_OF_COPIES if copies else CHANNELS}
 
 
-def subset(dataset: data.Dataset, images: int) -> data.Dataset:
-    """So many photographs, evenly spread."""
-    return dataset.subset([k * len(dataset) // images for k in range(images)])
+def photographs() -> data.Dataset:
+    """Those of the table, evenly spread over the file."""
+    dataset = data.open(f"csv:{DATA / 'ilsvrc_val'}")
+    return dataset.subset([k * len(dataset) // IMAGES for k in range(IMAGES)])
 
 
 def measure(methods: list[Method]) -> dict[str, Any]:
-    """By method, its line; methods of one layer, number of images and cost share their passes."""
-    whole = data.open(f"csv:{DATA / 'ilsvrc_val'}")
+    """By method, its line; those of one layer and options share their passes."""
+    dataset = photographs()
     groups: dict[tuple[Any, ...], list[str]] = {}
     for method in methods:
-        options, images = asked_of(method)
+        options = options_of(method)
         alone = method.name if method.across is not None or options else ""
-        key = layer_of(method), images, tuple(options.items()), alone
+        key = layer_of(method), tuple(options.items()), alone
         groups.setdefault(key, []).append(method.name)
     lines: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         classifier = models(Path(folder))["squeezenet1_0"]
-        for (layer, images, given, _), names in groups.items():
-            dataset, options = subset(whole, images), dict(given)
+        for (layer, given, _), names in groups.items():
+            options = dict(given)
             start = time.monotonic()
             with counted(", ".join(names)) as progress:
                 found = evaluate_methods(
@@ -94,7 +94,7 @@ def measure(methods: list[Method]) -> dict[str, Any]:
                     lines[line["name"]] = {
                         "layer": line["layer"],
                         "options": options,
-                        "images": images,
+                        "images": IMAGES,
                         "pointing": round(line["results"]["pointing-game"]["value"], 4),
                         "interval": [
                             round(end, 4) for end in line["results"]["pointing-game"]["interval"]
@@ -109,7 +109,7 @@ def centre() -> dict[str, Any]:
     """The image's centre on the photographs of the table, by its tolerance in pixels."""
     from limelight.metrics import BASELINES
 
-    dataset = subset(data.open(f"csv:{DATA / 'ilsvrc_val'}"), IMAGES)
+    dataset = photographs()
     found: dict[str, Any] = {"images": len(dataset)}
     for tolerance in (0, 15):
         game = PointingGame(tolerance)
@@ -128,10 +128,7 @@ def centre() -> dict[str, Any]:
 
 def render(results: dict[str, Any]) -> str:
     """The table as Markdown, the best first, and why a method is not above the centre."""
-    lines = sorted(
-        results["methods"].items(),
-        key=lambda item: (item[1]["images"] < IMAGES, -item[1]["pointing"]),
-    )
+    lines = sorted(results["methods"].items(), key=lambda item: -item[1]["pointing"])
     parts = ["| | layer | options | photographs | pointing |", "| --- | --- | --- | ---: | ---: |"]
     for name, line in lines:
         options = ", ".join(f"`{key}={value}`" for key, value in line["options"].items())
@@ -153,12 +150,7 @@ def in_per_cent(line: dict[str, Any]) -> str:
 
 
 def mark(line: dict[str, Any], results: dict[str, Any]) -> str:
-    """Two stars: not above the centre's known 0.88; one: not above what it has on these.
-
-    A dagger: too few photographs to say. Of hits alone a bootstrap interval has no width.
-    """
-    if line["images"] < IMAGES:
-        return " †"
+    """Two stars: not above the centre's known 0.88; one: not above what it has on these."""
     low = line["interval"][0]
     if low <= KNOWN_CENTRE:
         return " **"
@@ -175,11 +167,6 @@ def reason(name: str, results: dict[str, Any]) -> str:
         return "noise that looks at neither the model nor the class, the floor of every comparison."
     if method.class_blind:
         return "it does not look at the class, and shows what stands out in the layer."
-    if line["images"] < IMAGES:
-        return (
-            f"{line['images']} photographs are too few to compare it, whatever the interval says; "
-            "each takes hundreds of passes."
-        )
     if stars == " *":
         return (
             f"above {KNOWN_CENTRE}; {IMAGES} photographs do not tell it from the centre with its "
