@@ -125,9 +125,13 @@ class Evidence:
         )  # fmt: skip
         found = {name: getattr(self, name) for name in by_class}
         cut: dict[str, Any] = {
-            name: None if each is None else each[:, k] for name, each in found.items()
+            name: None if each is None else self._cut(each, k) for name, each in found.items()
         }
         for name in ("attention_gradients", "block_gradients", "full_gradients"):
             each = getattr(self, name)
-            cut[name] = None if each is None else [gradient[:, k] for gradient in each]
+            cut[name] = None if each is None else [self._cut(one, k) for one in each]
         return replace(self, **cut, rescoring=None)
+
+    def _cut(self, values: Any, k: int) -> Any:
+        """`values` (N, K, …) of the k-th class; the only one's without a copy."""
+        return self.xp.squeeze(values, axis=1) if values.shape[1] == 1 else values[:, k]

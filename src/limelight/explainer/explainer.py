@@ -369,7 +369,7 @@ class Explainer:
     ) -> dict[str, Any]:
         if "gradients" not in find_method(key[0]).needs:
             return {}
-        return facts.of_gradients(self.probe.xp, request, capture, key[1], scores[key[0]])
+        return facts.of_gradients(request, capture, key[1], scores[key[0]])
 
     def _arranged(self, choice: Choice, found: Mapping[tuple[str, str], Maps]) -> Any:
         by_method = SeveralMaps()

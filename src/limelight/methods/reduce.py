@@ -39,7 +39,7 @@ def over_positions(xp: Any, values: Any) -> Any:
 
 def weigh_channels(xp: Any, weights: Any, activations: Any) -> Any:
     """Σ_c w_c A_c: weights (N, C), activations (N, C, *spatial) → (N, *spatial)."""
-    flat = xp.matmul(weights[:, None, :], over_positions(xp, activations))
+    flat = xp.matmul(xp.expand_dims(weights, axis=1), over_positions(xp, activations))
     return xp.reshape(flat, (activations.shape[0], *activations.shape[2:]))
 
 

@@ -153,7 +153,7 @@ class Capture:
 
     def of_score(self, found: Any, score: int) -> Any:
         """Of gradients (N, S · K, …), those for the score of that number, (N, K, …)."""
-        if self.index is None:
+        if self.index is None or found.shape[1] == self.index.shape[1]:
             return found
         classes = self.index.shape[1]
         return found[:, score * classes : (score + 1) * classes]
