@@ -56,12 +56,12 @@ def squeezenet() -> Make:
 
 def mobilenet() -> Make:
     """The ways of all libraries in Keras."""
-    from keras_peers import network, prepared, ways
+    from keras_peers import LAYERS, network, prepared, ways
 
-    model = network()
+    model = network("mobilenet_v2")
 
     def make(files: list[Path], classes: list[int], method: str) -> dict[str, Callable[[], Any]]:
-        return ways(model, prepared(files), method, classes)
+        return ways(model, prepared(files), method, LAYERS["mobilenet_v2"], classes)
 
     return make
 

@@ -1,11 +1,11 @@
-"""What `make bench` runs, in this order: all of docs/benchmarks.md, and a little beside it.
+"""What `make bench` runs, in this order: docs/benchmarks.md, and a little beside it.
 
     PYTHONPATH=tests python benchmarks/bench.py [NAME ...]
 
 All of them together shall take less than half an hour on two cores. The other scripts of this
-folder are studies, which take hours on photographs (leaderboard, pointing, localization, recipes,
-trials), or need a browser, and are run by themselves. Each script runs, also after one has missed a
-limit.
+folder are studies, which take longer on photographs (leaderboard, pointing, similarity,
+localization, recipes, trials), or need a browser, and are run by themselves. Each script runs, also
+after one has missed a limit.
 """
 
 from __future__ import annotations

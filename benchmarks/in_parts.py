@@ -27,7 +27,6 @@ def in_parts(
     measure: Callable[[str], Any],
     render: Callable[[Parts], str],
     claims: Callable[[Parts], list[Claim]] | None = None,
-    needed: Collection[str] | None = None,
 ) -> int:
     """Measure what is asked for, keep it, and write the section; 1 where a claim is missed.
 
@@ -39,7 +38,6 @@ def in_parts(
         measure: the figures of a part.
         render: the section, of all parts that are kept.
         claims: what is claimed of them.
-        needed: the parts without which there is no section; None: all.
     """
     parser = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
     parser.add_argument("--part", default="", help=f"of {', '.join(parts)}; all that begin so")
@@ -50,6 +48,6 @@ def in_parts(
         if part.startswith(asked.part):
             keep(results, part, lambda part=part: measure(part), packages)
     kept = json.loads(results.read_text("utf-8"))["parts"]
-    if set(kept) >= set(parts if needed is None else needed):
+    if set(kept) >= set(parts):
         write_section(PAGE, f"benchmarks/{script}.py", render(kept))
     return 0 if asked.render or claims is None else report(claims(kept))

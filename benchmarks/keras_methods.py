@@ -1,8 +1,9 @@
 """What maps of a Keras model cost on each backend, beside tf-keras-vis and the tutorials' way.
 
-The real MobileNetV2 (folder LIMELIGHT_TEST_DATA) on 8 photographs of `ilsvrc_val`; every way and
-the plain forward pass take turns in one process, all results on the host; peak memory beyond the
-model is that of a process for each.
+ResNet-50 with random weights, and the real MobileNetV2 (folder LIMELIGHT_TEST_DATA), on 8
+photographs of `ilsvrc_val`; every way and the plain forward pass take turns in one process, each
+from arrays of the host to results on the host; peak memory beyond the model is that of a process
+for each.
 
     PYTHONPATH=tests python benchmarks/keras_methods.py                    all parts
     PYTHONPATH=tests python benchmarks/keras_methods.py --part jax         those that begin so
@@ -17,7 +18,7 @@ import sys
 from typing import Any
 
 from in_parts import in_parts
-from keras_peers import DATA, TUTORIAL, VIS, forward, network, prepared, ways
+from keras_peers import DATA, LAYERS, TUTORIAL, VIS, forward, network, prepared, ways
 from measuring import (
     PLAIN,
     Claim,
@@ -32,59 +33,70 @@ from peers import OURS
 
 PACKAGES = ("keras", "tensorflow-cpu", "jax", "torch", "numpy")
 BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
-METHODS = ("gradcam", "gradcam++", "layercam")
-BATCH, ROUNDS, LIMIT = 8, 11, 1.05
-PARTS = [f"{each}/{method}" for each in BACKENDS for method in METHODS]
+NETWORKS = {"resnet50": "ResNet-50", "mobilenet_v2": "MobileNetV2"}
+METHODS = {"resnet50": ("gradcam", "gradcam++", "layercam"), "mobilenet_v2": ("gradcam",)}
+#: Of the lighter network none: what a call costs whatever the model is weighs more there.
+LIMITS = {"resnet50": 1.05}
+BATCH, ROUNDS = 8, 9
+PARTS = [f"{backend}/{network}" for network in NETWORKS for backend in BACKENDS]
 
 
-def work(method: str) -> dict[str, Work]:
+def work(name: str, method: str) -> dict[str, Work]:
     images = prepared(sorted((DATA / "ilsvrc_val").glob("*.[jJ]*"))[:BATCH])
-    model = network()
-    return {PLAIN: forward(model, images)} | ways(model, images, method, [1] * BATCH)
+    model = network(name)
+    found = ways(model, images, method, LAYERS[name], [1] * BATCH)
+    return {PLAIN: forward(model, images)} | found
 
 
-def times(method: str) -> dict[str, dict[str, float]]:
-    return take_turns(work(method), ROUNDS)
+def times(name: str) -> dict[str, Any]:
+    return {method: take_turns(work(name, method), ROUNDS) for method in METHODS[name]}
 
 
-def memory(method: str, library: str) -> float:
-    return peak(work(method)[library])
+def memory(name: str, library: str) -> float:
+    """Of the first method, which all libraries have."""
+    return peak(work(name, METHODS[name][0])[library])
 
 
 def measure(part: str) -> dict[str, Any]:
-    backend, method = part.split("/")
-    found = fresh(times, method, KERAS_BACKEND=backend)
-    for library in found:
-        found[library]["peak MB"] = fresh(memory, method, library, KERAS_BACKEND=backend)
+    backend, name = part.split("/")
+    found = fresh(times, name, KERAS_BACKEND=backend)
+    for library, figures in found[METHODS[name][0]].items():
+        figures["peak MB"] = fresh(memory, name, library, KERAS_BACKEND=backend)
     return found
 
 
 def claims(parts: dict[str, Any]) -> list[Claim]:
     found = []
     for part, kept in parts.items():
-        backend, method = part.split("/")
-        said = f"`{method}` in Keras on {BACKENDS[backend]}, × forward pass"
-        found.append(Claim(said, kept["figures"][OURS]["ratio"], LIMIT))
+        backend, name = part.split("/")
+        for method, figures in kept["figures"].items() if name in LIMITS else ():
+            said = f"`{method}` of a {NETWORKS[name]} on {BACKENDS[backend]}, × forward pass"
+            found.append(Claim(said, figures[OURS]["ratio"], LIMITS[name]))
     return found
 
 
 def render(parts: dict[str, Any]) -> str:
     libraries = (OURS, VIS, TUTORIAL)
-    lines = ["| backend | | " + " | ".join(libraries) + " | forward pass |"]
-    lines += ["| --- | --- |" + " ---: |" * (len(libraries) + 1)]
+    lines = ["| | backend | | " + " | ".join(libraries) + " | forward pass |"]
+    lines += ["| --- | --- | --- |" + " ---: |" * (len(libraries) + 1)]
     for part in PARTS:
-        backend, method = part.split("/")
-        figures = parts[part]["figures"]
-        cells = [
-            f"{figures[each]['ratio']:.2f} · {figures[each]['peak MB']:.0f}"
-            if each in figures
-            else ""
-            for each in libraries
-        ]
-        plain = figures[PLAIN]
-        cells.append(f"{1000 * plain['seconds']:.0f} ms · {plain['peak MB']:.0f}")
-        lines.append(f"| {BACKENDS[backend]} | `{method}` | " + " | ".join(cells) + " |")
+        backend, name = part.split("/")
+        for method, figures in parts[part]["figures"].items():
+            cells = [_cell(figures, each, "{ratio:.2f}") for each in libraries]
+            milliseconds = {"ms": 1000 * figures[PLAIN]["seconds"]}
+            cells.append(_cell({PLAIN: figures[PLAIN] | milliseconds}, PLAIN, "{ms:.0f} ms"))
+            row = [NETWORKS[name], BACKENDS[backend], f"`{method}`", *cells]
+            lines.append(f"| {' | '.join(row)} |")
     return "\n".join([*lines, "", as_table(claims(parts)), "", conditions(parts)])
+
+
+def _cell(figures: dict[str, Any], library: str, time: str) -> str:
+    """Time and peak of a library; "" where it has not the method."""
+    if library not in figures:
+        return ""
+    found = figures[library]
+    memory = [f"{found['peak MB']:.0f}"] if "peak MB" in found else []
+    return " · ".join([time.format(**found), *memory])
 
 
 if __name__ == "__main__":

@@ -27,14 +27,18 @@ CLASSES = {
     "gradcam++": ("gradcam_plus_plus", "GradcamPlusPlus"),
     "layercam": ("layercam", "Layercam"),
 }
-LAYER, SIDE = "out_relu", 224
+#: By network, its last feature map.
+LAYERS = {"resnet50": "conv5_block3_out", "mobilenet_v2": "out_relu"}
+SIDE = 224
 
 
-def network() -> Any:
-    """The real MobileNetV2 of LIMELIGHT_TEST_DATA."""
+def network(name: str) -> Any:
+    """ResNet-50 with random weights, or the real MobileNetV2 of LIMELIGHT_TEST_DATA."""
     import keras
 
-    return keras.saving.load_model(DATA / "models" / "mobilenet_v2.keras")
+    if name == "resnet50":
+        return keras.applications.ResNet50(weights=None)
+    return keras.saving.load_model(DATA / "models" / f"{name}.keras")
 
 
 def prepared(files: list[Path]) -> Any:
@@ -57,26 +61,31 @@ def forward(model: Any, images: Any) -> Callable[[], Any]:
     return lambda: np.asarray(ops.convert_to_numpy(run()))
 
 
-def ways(model: Any, images: Any, method: str, classes: list[int]) -> dict[str, Callable[[], Any]]:
+def ways(
+    model: Any, images: Any, method: str, layer: str, classes: list[int]
+) -> dict[str, Callable[[], Any]]:
     """By library: the maps of `method`, of one class for each image."""
     import keras
 
     import limelight
 
-    explainer = limelight.Explainer(model, method, LAYER)
+    explainer = limelight.Explainer(model, method, layer)
     found: dict[str, Callable[[], Any]] = {OURS: lambda: explainer(images, target=classes).numpy()}
     if keras.backend.backend() != "tensorflow":
         return found
     if method in CLASSES and APART.is_dir():
-        found[VIS] = of_vis(model, images, method, classes)
+        found[VIS] = of_vis(model, images, method, layer, classes)
     if method == "gradcam":
         found[TUTORIAL] = lambda: [
-            by_tutorial(model, image[None], c) for image, c in zip(images, classes, strict=True)
+            by_tutorial(model, image[None], layer, c)
+            for image, c in zip(images, classes, strict=True)
         ]
     return found
 
 
-def of_vis(model: Any, images: Any, method: str, classes: list[int]) -> Callable[[], Any]:
+def of_vis(
+    model: Any, images: Any, method: str, layer: str, classes: list[int]
+) -> Callable[[], Any]:
     """tf-keras-vis, as its documentation recommends it for a softmax model."""
     import importlib
 
@@ -88,10 +97,10 @@ def of_vis(model: Any, images: Any, method: str, classes: list[int]) -> Callable
     kind = getattr(importlib.import_module(f"tf_keras_vis.{module}"), name)
     visualize = kind(model, model_modifier=ReplaceToLinear(), clone=True)
     score = CategoricalScore(classes)
-    return lambda: visualize(score, images, penultimate_layer=LAYER)
+    return lambda: visualize(score, images, penultimate_layer=layer)
 
 
-def by_tutorial(model: Any, image: Any, target: int) -> Any:
+def by_tutorial(model: Any, image: Any, layer: str, target: int) -> Any:
     """A map (h, w) of one image (1, H, W, 3): a second model with two outputs, built each time.
 
     The gradient of the class's probability, its mean over all positions, the weighted sum of the
@@ -100,7 +109,7 @@ def by_tutorial(model: Any, image: Any, target: int) -> Any:
     import keras
     import tensorflow as tf
 
-    both = keras.Model(model.inputs[0], [model.get_layer(LAYER).output, *model.outputs])
+    both = keras.Model(model.inputs[0], [model.get_layer(layer).output, *model.outputs])
     with tf.GradientTape() as tape:
         features, probabilities = both(image)
         score = probabilities[:, target]

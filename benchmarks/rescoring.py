@@ -3,8 +3,7 @@
 Time and memory: ResNet-18 of torchvision with random weights, one image of 224 × 224, `layer4`, two
 threads; our ways, those of other libraries and the plain pass take turns in one process, and the
 peak of memory beyond the model is that of a process for each. Other libraries run with their own
-batch sizes. `similarity/…`: the real SqueezeNet on photographs of `ilsvrc_val` (folder
-LIMELIGHT_TEST_DATA), the map of 64 channels beside that of all 512, by Spearman's correlation.
+batch sizes.
 
     PYTHONPATH=tests python benchmarks/rescoring.py                     all parts
     PYTHONPATH=tests python benchmarks/rescoring.py --part scorecam     those that begin so
@@ -15,10 +14,7 @@ Writes benchmarks/results/rescoring.json part by part; exit code 1 where a limit
 
 from __future__ import annotations
 
-import os
-import statistics
 import sys
-from pathlib import Path
 from typing import Any
 
 from in_parts import in_parts
@@ -34,17 +30,12 @@ from measuring import (
 )
 from peers import OURS, PACKAGES, forward, network, ours, ways
 
-ROOT = Path(__file__).parents[1]
-DATA = Path(os.environ.get("LIMELIGHT_TEST_DATA", ROOT.parent / "shared" / "data"))
 LAYER, SIDE, ROUNDS = "layer4", 224, {"ablationcam": 15, "scorecam": 5, "others": 5}
 CLASSES = [1, 22, 333, 444, 555]
-CHANNELS, PHOTOGRAPHS = 64, 50
+CHANNELS = 64
 FEW, FIVE = f"{OURS}, {CHANNELS} channels", f"{OURS}, five classes"
 CLOSED, REPLAY, INNER = f"{OURS}, closed form", f"{OURS}, replay", f"{OURS}, replay from layer4.0"
-#: Ten photographs a part, of which each takes seconds.
-SIMILARITY = tuple(f"similarity/{number}" for number in range(PHOTOGRAPHS // 10))
-COSTS = ("ablationcam", "scorecam", "others")
-PARTS = (*COSTS, *SIMILARITY)
+PARTS = ("ablationcam", "scorecam", "others")
 
 
 def work(part: str) -> dict[str, Work]:
@@ -100,41 +91,7 @@ def memory(part: str, name: str) -> float:
     return peak(work(part)[name])
 
 
-def similarity(number: int) -> list[float]:
-    """Spearman's correlation of both maps of each photograph of a part."""
-    import tempfile
-
-    from scipy.stats import spearmanr
-
-    from limelight import data, explain
-    from localization import models
-
-    whole = data.open(f"csv:{DATA / 'ilsvrc_val'}")
-    chosen = [k * len(whole) // PHOTOGRAPHS for k in range(number, PHOTOGRAPHS, len(SIMILARITY))]
-    found = []
-    with tempfile.TemporaryDirectory() as folder:
-        classifier = models(Path(folder))["squeezenet1_0"]
-        for index in chosen:
-            image, target = whole[index].image, whole[index].label
-            both = [
-                explain(classifier, [image], "scorecam", target=target, layer="features.12", **more)
-                for more in ({}, {"options": {"channels": CHANNELS}})
-            ]
-            full, few = (maps.numpy()[0].ravel() for maps in both)
-            found.append(round(float(spearmanr(full, few).statistic), 4))
-    return found
-
-
-def correlations(parts: dict[str, Any]) -> list[float]:
-    """Those of all photographs; none before all of them are measured."""
-    if not set(SIMILARITY) <= set(parts):
-        return []
-    return [each for part in SIMILARITY for each in parts[part]["figures"]]
-
-
 def measure(part: str) -> dict[str, Any]:
-    if part in SIMILARITY:
-        return fresh(similarity, SIMILARITY.index(part))
     found = fresh(times, part)
     for name in found:
         found[name]["peak MB"] = fresh(memory, part, name)
@@ -171,16 +128,13 @@ def claims(parts: dict[str, Any]) -> list[Claim]:
                 at_least=True,
             ),
         ]
-    if alike := correlations(parts):
-        said = f"its map beside the whole one, median rank correlation of {PHOTOGRAPHS} photographs"
-        found.append(Claim(said, statistics.median(alike), 0.9, at_least=True))
     return found
 
 
 def render(parts: dict[str, Any]) -> str:
     """Ratios, seconds and peaks, and the claims."""
     lines = ["| | | × forward pass | ms | peak MB |", "| --- | --- | ---: | ---: | ---: |"]
-    for part in COSTS:
+    for part in PARTS:
         for name, found in parts[part]["figures"].items():
             if part == "others" and name == PLAIN:
                 continue
@@ -189,18 +143,8 @@ def render(parts: dict[str, Any]) -> str:
                 f"| `{method}` | {way} | {found['ratio']:.2f} | {1000 * found['seconds']:.0f} | "
                 f"{found['peak MB']:.0f} |"
             )
-    said = []
-    if alike := correlations(parts):
-        low, median, high = statistics.quantiles(alike, n=4)
-        said = [
-            f"The map of {CHANNELS} channels has a rank correlation of {median:.3f} with that of "
-            f"all 512 (median of {len(alike)} photographs on the real SqueezeNet; quartiles "
-            f"{low:.3f} and {high:.3f}, the least {min(alike):.3f}).",
-            "",
-        ]
-    measured = conditions({part: parts[part] for part in COSTS})
-    return "\n".join([*lines, "", as_table(claims(parts)), "", *said, measured])
+    return "\n".join([*lines, "", as_table(claims(parts)), "", conditions(parts)])
 
 
 if __name__ == "__main__":
-    sys.exit(in_parts("rescoring", __doc__, PARTS, PACKAGES, measure, render, claims, needed=COSTS))
+    sys.exit(in_parts("rescoring", __doc__, PARTS, PACKAGES, measure, render, claims))
