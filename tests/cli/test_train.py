@@ -109,6 +109,7 @@ def test_a_bad_call_is_one_sentence(
 
 
 @pytest.mark.keras
+@pytest.mark.compiles
 def test_keras_names_in_any_case(call: Run, cars: Path) -> None:
     """Also to go on with: the folder keeps the name that keras.applications has."""
     asked = ("train", cars, "--split", "train", "--size", 64, "--epochs", 1, "--out", "run")

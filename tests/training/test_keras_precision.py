@@ -78,6 +78,7 @@ def test_put_back_after_an_error() -> None:
     assert {layer.dtype_policy.name for layer in model.get_layer("inner").layers} == {"float32"}
 
 
+@pytest.mark.compiles
 def test_what_is_kept_is_float32(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, seen: list[str]
 ) -> None:

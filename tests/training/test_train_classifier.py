@@ -123,6 +123,7 @@ def interrupt_at(monkeypatch: pytest.MonkeyPatch, epoch: int, step: int) -> None
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.compiles
 def test_after_ctrl_c_the_same_call_goes_on_to_the_same_result(
     framework: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -326,6 +327,7 @@ def boxed(count: int, seed: int = 0) -> Any:
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.compiles
 def test_the_epoch_that_localizes_best_is_kept(framework: str, tmp_path: Path) -> None:
     """What the table says of the best epoch is what the model that was kept does."""
     from limelight.explainer import explain
