@@ -140,7 +140,10 @@ def render(results: dict[str, Any]) -> str:
     for tolerance, what in (("15", "the image's centre"), ("0", "the same without the 15 pixels")):
         parts.append(f"| *{what}* | | | {alone['images']} | {in_per_cent(alone[tolerance])} |")
     parts.append("")
-    parts += [f"- `{name}`: {line['why']}" for name, line in lines if line["why"]]
+    named: dict[str, list[str]] = {}
+    for name, line in lines:
+        named.setdefault(line["why"], []).append(f"`{name}`")
+    parts += [f"- {', '.join(names)}: {why}" for why, names in named.items() if why]
     return "\n".join(parts) + "\n"
 
 
@@ -169,12 +172,10 @@ def reason(name: str, results: dict[str, Any]) -> str:
         return "it does not look at the class, and shows what stands out in the layer."
     if stars == " *":
         return (
-            f"above {KNOWN_CENTRE}; {IMAGES} photographs do not tell it from the centre with its "
-            "15 pixels, which is in most of these objects."
+            f"above the image's centre, which has {KNOWN_CENTRE} on all photographs, but not known "
+            "to be above the centre with its 15 pixels, which is in most of these objects."
         )
-    return (
-        f"{IMAGES} photographs do not tell it from the centre, which is in most of these objects."
-    )
+    return "not known to be above the image's centre, which is in most of these objects."
 
 
 def main() -> int:

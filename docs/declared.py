@@ -9,21 +9,24 @@ import inspect
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 from limelight import list_methods
 from limelight.methods import Method
 from limelight.metrics import Metric, list_metrics
 
 HERE = Path(__file__).parent
-POINTING = HERE.parent / "benchmarks" / "results" / "pointing.json"
+RESULTS = HERE.parent / "benchmarks" / "results"
 MARK = "<!-- each method -->"
 # A symbol and its index, as docstrings write them: A_c, Σ_ab, mean_ij, M_h.
 _INDEX = re.compile(r"(?<![\w`])([A-Za-zα-ωΑ-Ω∑Σ]|mean)_(\w{1,3})\b")
+# The section of a docstring that shows a call; the reference has it.
+_EXAMPLE = re.compile(r"\n*^Example:\n(?:(?: {4}.*)?\n)+(?: {4}.*)?\n*", re.MULTILINE)
 
 
 def methods() -> str:
     """Every method: formula, source, cost, options, its map of the picture, its measured score."""
-    measured = json.loads(POINTING.read_text("utf-8"))["methods"]
+    measured, costs = results("pointing")["methods"], ratios()
     parts = []
     for each in list_methods():
         parts.append(f"### {each.title} {{ #{anchor(each.name)} }}\n")
@@ -34,17 +37,35 @@ def methods() -> str:
         parts.append(prose(each.description))
         if line := measured.get(each.name):
             low, high = line["interval"]
+            why = f": {line['why']}" if line["why"] else "."
             parts.append(
                 f"Pointing game on {line['images']} photographs: {100 * line['pointing']:.1f} "
-                f"[{100 * low:.1f}, {100 * high:.1f}]"
-                + (
-                    f", not known to be above the image's centre: {line['why']}\n"
-                    if line["why"]
-                    else ".\n"
-                )
+                f"[{100 * low:.1f}, {100 * high:.1f}]{why}\n"
             )
+        if each.name in costs:
+            parts.append(f"It takes {costs[each.name]:.2f} times the plain forward pass.\n")
         parts.append('<div style="clear: both"></div>\n')
     return "\n".join(parts)
+
+
+def results(script: str) -> dict[str, Any]:
+    """What a script of `benchmarks/` has measured."""
+    found: dict[str, Any] = json.loads((RESULTS / f"{script}.json").read_text("utf-8"))
+    return found
+
+
+def ratios() -> dict[str, float]:
+    """By method, its time as a multiple of the forward pass of a ResNet-18."""
+    parts = results("methods")["parts"]
+    found = {
+        part.partition("/")[2]: kept["figures"]["limelight"]["ratio"]
+        for part, kept in parts.items()
+        if part.startswith("resnet18/")
+    }
+    edits = {part: kept["figures"] for part, kept in results("rescoring")["parts"].items()}
+    others = {name: line["ratio"] for name, line in edits["others"].items() if name != "forward"}
+    closed, whole = edits["ablationcam"]["limelight, closed form"], edits["scorecam"]["limelight"]
+    return found | others | {"ablationcam": closed["ratio"], "scorecam": whole["ratio"]}
 
 
 def facts(method: Method) -> str:
@@ -80,7 +101,7 @@ def metrics() -> str:
 
 def definition(metric: type[Metric]) -> str:
     """The docstring of a metric's class, up to its arguments, and its source."""
-    text = inspect.getdoc(metric) or ""
+    text = _EXAMPLE.sub("\n\n", inspect.getdoc(metric) or "")
     before, found, rest = text.partition("Args:")
     _, source, after = rest.partition("Source:")
     return before.rstrip() + (f"\n\nSource:{after}" if found and source else "")

@@ -71,7 +71,8 @@ def on_host(array: Any) -> bool:
 
 def host_view(array: Any) -> Any:
     """`array` as NumPy's where it lies on the host, for what NumPy does quicker; else itself."""
-    return to_numpy(array) if on_host(array) else array
+    view = on_host(array) and "bfloat16" not in str(array.dtype)  # which NumPy has not
+    return to_numpy(array) if view else array
 
 
 @cache

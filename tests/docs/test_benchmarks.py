@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
+
+from limelight import list_methods
 
 ROOT = Path(__file__).parents[2]
 BENCH = ROOT / "benchmarks" / "bench.py"
@@ -19,6 +22,14 @@ def listed() -> list[str]:
     assert done.returncode == 2
     assert done.stdout.startswith("no benchmark no-such; there are ")
     return done.stdout.strip().partition("there are ")[2].split(", ")
+
+
+def test_every_method_of_the_pointing_game_has_its_picture_and_its_score() -> None:
+    results = json.loads((ROOT / "benchmarks" / "results" / "pointing.json").read_text("utf-8"))
+    shown = {method.name for method in list_methods() if not method.of_attention}
+    pictures = {file.stem for file in (ROOT / "docs" / "images" / "methods").glob("*.jpg")}
+    assert set(results["methods"]) == shown
+    assert pictures == shown | {"photograph"}
 
 
 def test_every_script_of_the_list_is_there() -> None:

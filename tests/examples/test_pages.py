@@ -20,16 +20,24 @@ from limelight.cli import build_app
 
 ROOT = EXAMPLES.parent
 PAGES = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
-SOURCES = [*PAGES, *sorted(EXAMPLES.glob("*.py"))]
+OTHERS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SOURCES = [*PAGES, *OTHERS, *sorted(EXAMPLES.glob("*.py"))]
+
+_COMMAND = r"(?:[A-Z0-9]+=\S+ )*(?:limelight|python) [^`\n]*"
 
 
 def commands(source: Path) -> list[list[str]]:
-    """The words of each command that a page, or a comment of an example, shows."""
-    text = re.sub(r"^# ?", "", source.read_text("utf-8"), flags=re.MULTILINE)
-    joined = text.replace("\\\n", " ")
-    blocks = re.findall(r"^```\w*\n(.*?)^```", joined, re.MULTILINE | re.DOTALL)
-    lines = [line for block in blocks for line in block.splitlines()]
-    return [shlex.split(line, comments=True) for line in lines if line.strip()]
+    """The words of each command that a page, or a comment of an example, shows.
+
+    In blocks, and in the running text where more than the command's name is said.
+    """
+    text = source.read_text("utf-8")
+    if source.suffix == ".py":
+        text = re.sub(r"^# ?", "", text, flags=re.MULTILINE)
+    text = text.replace("\\\n", " ")
+    lines = re.findall(rf"^ *({_COMMAND})$", text, re.MULTILINE)
+    lines += [line for line in re.findall(rf"`({_COMMAND}?)`", text) if line.count(" ") > 1]
+    return [shlex.split(line, comments=True) for line in lines]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
@@ -57,7 +65,7 @@ def test_the_commands_that_a_page_shows_are_understood(source: Path) -> None:
         if program == "limelight":
             command = app.commands[arguments[0]]
             command.make_context(arguments[0], arguments[1:])  # raises what the user would read
-        elif program == "python":
+        elif arguments[0].startswith("examples/"):
             code = (ROOT / arguments[0]).read_text("utf-8")
             for setting in settings:
                 assert f'environ.get("{setting}"' in code, setting
