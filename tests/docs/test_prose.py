@@ -28,6 +28,7 @@ GIVEN = {
         "cut at the 0.5 that it declares",
         "Cut at 0.2, CAM",
         "IoU is at least 0.5",
+        "boxes with IoU ≥ 0.5 at each library's own",
         "mean over 10 %, 20 % … 90 % of the pixels",
         "noise of at most 0.02",
         "noise of 0.01",
@@ -55,13 +56,15 @@ GIVEN = {
     "a bound that a test of the project asks for": [
         "reach the 97 % that the tests",
         "make a file below 30 MB",
+        "pytorch-grad-cam's to 1e-3",
     ],
 }
 PHRASES = [phrase for phrases in GIVEN.values() for phrase in phrases]
 
-_UNIT = r"×|%|ms\b|s\b|MB\b|GB\b|MiB\b|(?:CPU-)?seconds?\b|minutes?\b|times\b|points\b"
+_UNIT = r"×|%|per cent\b|ms\b|s\b|MB\b|GB\b|MiB\b|(?:CPU-)?seconds?\b|minutes?\b|times\b|points\b"
 _FIGURE = re.compile(
-    rf"(?<![\w.,/-])(\d[\d,]*\.\d+|\d[\d,]*(?= ?(?:{_UNIT})))( ?(?:{_UNIT}))?(?![.\d\w])"
+    rf"(?<![\w.,/-])(\d[\d,]*\.\d+|\d[\d.]*e-\d+|\d[\d,]*(?= ?(?:{_UNIT})))( ?(?:{_UNIT}))?"
+    r"(?![.\d\w])"
 )
 _SIZE = re.compile(r"\d[\d,]*(?: ?× ?\d[\d,]*)+")  # 7 × 7
 _VERSION = re.compile(
@@ -74,8 +77,15 @@ _SOURCE = re.compile(r"benchmarks/(?:results/)?(\w+)\.(?:py|json)")
 
 def test_figures_are_found() -> None:
     """What counts as one, and what does not."""
-    line = "1.05 ×, 7 × 7 cells, 95 % of 2,000 images in 3 s and 0.5; Python 3.11, `0.7`, 4 classes"
-    assert [found for found, _, _ in figures(_CODE.sub("``", line))] == ["1.05", "95", "3", "0.5"]
+    line = "1.05 ×, 7 × 7 cells, 95 % of 2,000 images in 3 s and 0.5, 7e-7 and 9 per cent; Python 3.11, `0.7`, 4 classes"
+    assert [found for found, _, _ in figures(_CODE.sub("``", line))] == [
+        "1.05",
+        "95",
+        "3",
+        "0.5",
+        "7e-7",
+        "9",
+    ]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)

@@ -17,12 +17,12 @@ from limelight.methods.reduce import resize
     needs={"full_gradients"},
 )
 def fullgrad(e: Evidence) -> Any:
-    """M = Σ_channels ψ(X ⊙ ∂y/∂X) + Σ_biases Σ_channels up(ψ(b ⊙ ∂y/∂z)), on the grid of the input.
+    """M = Σ_c ψ(X ⊙ ∂y/∂X) + Σ_b Σ_c up(ψ(b ⊙ ∂y/∂z)), on the grid of the input.
 
     X: the input; b: a bias that is added in z, that of a batch normalization being what is left
-    when its scale is taken out. ψ: the absolute value, brought to 0..1 over all channels and
-    positions of an image. up: half-pixel bilinear. Biases of layers without a grid are left out.
-    It is the same whatever layer is named.
+    when its scale is taken out; c: channels. ψ: the absolute value, brought to 0..1 over all of
+    them and all positions of an image. up: half-pixel bilinear. Biases of layers without a grid
+    are left out. It is the same whatever layer is named.
 
     Source: Srinivas and Fleuret, "Full-Gradient Representation for Neural Network Visualization",
     NeurIPS 2019.

@@ -25,7 +25,7 @@ _QUANTILE = 0.7
 def groupcam(e: Evidence, *, groups: Count = 32) -> Any:
     """M = ReLU Σ_g s_g m_g over groups of adjacent channels.
 
-    m_g = minmax(ReLU Σ_{c in g} w_c A_c) with w_c = mean_ij G_c, values under its 70th percentile
+    m_g = minmax(ReLU Σ_c w_c A_c), c in g, with w_c = mean_ij G_c, values under its 70th percentile
     set to 0. s_g = y(X ⊙ up m_g + B ⊙ (1 - up m_g)) - y(B), B the blurred input (Gaussian of 50
     pixels, cut off after 25). A: activations (N, C, h, w). G: gradients. Where there are fewer than
     `groups` channels, each is a group.

@@ -17,10 +17,11 @@ from limelight.methods.reduce import resize
     needs={"activations", "gradients", "guided"},
 )
 def guidedgradcam(e: Evidence) -> Any:
-    """M = up(gradcam) ⊙ Σ_channels guided backpropagation, on the grid of the input.
+    """M = up(gradcam) ⊙ Σ_c of guided backpropagation, on the grid of the input.
 
-    Guided backpropagation is the gradient of the score with respect to the input, where every ReLU
-    passes positive gradients only, and at positive inputs only. up: half-pixel bilinear.
+    Guided backpropagation is the gradient of the score with respect to the input, of channels c,
+    where every ReLU passes positive gradients only, and at positive inputs only. up: half-pixel
+    bilinear.
 
     Source: Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
     Localization", ICCV 2017, Guided Grad-CAM.
