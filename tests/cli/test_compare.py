@@ -39,6 +39,14 @@ def test_a_row_more_makes_the_picture_higher(
     assert sizes[0][1] == sizes[1][1] == sizes[2][1]
 
 
+def test_what_was_assumed_of_the_model_is_said(
+    call: Run, weights: Path, photographs: list[Path], tmp_path: Path
+) -> None:
+    result = call("compare", photographs[0], "-m", weights, "-x", "cam", "-o", tmp_path / "a.png")
+    assert result.code == 0, result.err
+    assert "squashed to 64×64, bilinear (no mode was given)" in result.err
+
+
 def test_layers_are_rows_too(
     call: Run, weights: Path, photographs: list[Path], tmp_path: Path
 ) -> None:

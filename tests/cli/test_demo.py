@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cli.conftest import Call
 from limelight.boxes import iou
 from report.reading import picture, read
 
@@ -68,6 +69,15 @@ class Demo:
 @pytest.fixture
 def cache(tmp_path: Path) -> Path:
     return tmp_path / "digits"
+
+
+def test_without_matplotlib_the_demo_says_so_before_it_trains(
+    call: Callable[..., Call], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    result = call("demo", "--out", tmp_path / "demo", "--no-open")
+    assert result.code == 2 and 'pip install "limelight[demo]"' in result.err
+    assert result.out == "" and not (tmp_path / "demo").exists()
 
 
 def test_the_demo_trains_explains_localizes_and_reports(tmp_path: Path, cache: Path) -> None:

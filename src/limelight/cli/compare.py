@@ -44,7 +44,7 @@ def command(
     from limelight.runs.configuration import describe_model, versions
 
     names, method_options = options.parse_methods(method, groups=True)
-    classifier = options.open_model(model, arch, preprocess, size, classes)
+    classifier = options.open_model(model, arch, preprocess, size, classes, quiet=False)
     wanted = options.parse_target(target, classifier)
     if isinstance(wanted, list) or (isinstance(wanted, str) and wanted.startswith("top")):
         raise RunError("compare draws one class per image; `limelight explain` writes several")

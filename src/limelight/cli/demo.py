@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from limelight.errors import MethodError
+from limelight.errors import MethodError, require
 
 if TYPE_CHECKING:
     from limelight.data import Dataset
@@ -55,6 +55,7 @@ def command(
 
     if framework not in ("torch", "keras"):
         raise MethodError(f"--framework {framework} is not known; expected torch or keras")
+    require("matplotlib", "demo", "figures")  # here, not after minutes of training
     started = time.perf_counter()
     typer.echo("Located digits: name the digit. Where it lies is never told in training.")
     sets = _data_sets(images, seed)
