@@ -18,7 +18,7 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 SCRIPTS = (
     "startup", "overhead", "methods", "rescoring", "formats", "keras_methods", "agreement",
-    "growth", "evaluator",
+    "growth", "evaluator", "readers",
 )  # fmt: skip
 
 

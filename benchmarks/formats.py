@@ -19,6 +19,7 @@ from measuring import (
     PLAIN,
     Claim,
     Work,
+    ahead,
     as_table,
     conditions,
     fresh,
@@ -87,7 +88,8 @@ def render(parts: dict[str, Any]) -> str:
         plain = figures[PLAIN]
         cells.append(f"{1000 * plain['seconds']:.0f} ms · {plain['peak MB']:.0f}")
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
-    return "\n".join([*lines, "", as_table(claims(parts)), "", conditions(parts)])
+    peers = ahead({PARTS[part]: kept["figures"] for part, kept in parts.items()}, OURS)
+    return "\n".join([*lines, "", as_table(claims(parts)), "", peers, "", conditions(parts)])
 
 
 if __name__ == "__main__":

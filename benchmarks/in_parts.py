@@ -1,4 +1,4 @@
-"""The command line of a benchmark that is measured in parts, and its section of docs/benchmarks.md.
+"""The command line of a benchmark that is measured in parts, and its section of a page.
 
 --part P     only the parts that begin so; the others stay as they were measured
 --render     measure nothing: the section from the results
@@ -27,6 +27,7 @@ def in_parts(
     measure: Callable[[str], Any],
     render: Callable[[Parts], str],
     claims: Callable[[Parts], list[Claim]] | None = None,
+    pages: Collection[Path] = (PAGE,),
 ) -> int:
     """Measure what is asked for, keep it, and write the section; 1 where a claim is missed.
 
@@ -38,6 +39,7 @@ def in_parts(
         measure: the figures of a part.
         render: the section, of all parts that are kept.
         claims: what is claimed of them.
+        pages: that have the section.
     """
     parser = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
     parser.add_argument("--part", default="", help=f"of {', '.join(parts)}; all that begin so")
@@ -49,5 +51,6 @@ def in_parts(
             keep(results, part, lambda part=part: measure(part), packages)
     kept = json.loads(results.read_text("utf-8"))["parts"]
     if set(kept) >= set(parts):
-        write_section(PAGE, f"benchmarks/{script}.py", render(kept))
+        for page in pages:
+            write_section(page, f"benchmarks/{script}.py", render(kept))
     return 0 if asked.render or claims is None else report(claims(kept))

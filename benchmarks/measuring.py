@@ -236,6 +236,26 @@ def as_table(claims: list[Claim]) -> str:
     return "\n".join(lines)
 
 
+def ahead(rows: dict[str, dict[str, Any]], ours: str) -> str:
+    """A sentence, or a list: where a library is quicker, or leaner, by more than a twentieth.
+
+    Args:
+        rows: by what is compared, the figures of each library, of `ours` and of the plain pass.
+    """
+    found = []
+    for what, figures in rows.items():
+        mine = figures[ours]
+        for library in figures.keys() - {ours, PLAIN}:
+            theirs = figures[library]
+            for key, unit in (("ratio", "×"), ("peak MB", " MB")):
+                if key in theirs and theirs[key] < 0.95 * mine[key]:
+                    said = f"{theirs[key]:g}{unit} against {mine[key]:g}{unit}"
+                    found.append(f"- {what}: {library}, {said}")
+    if not found:
+        return "No other library is ahead by more than a twentieth, in time or in memory."
+    return "\n".join(["Ahead of us by more than a twentieth:", "", *sorted(found)])
+
+
 def report(claims: list[Claim]) -> int:
     """Print limit, figure and verdict of each; 1 where one is missed."""
     for claim in claims:

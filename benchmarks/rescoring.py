@@ -22,6 +22,7 @@ from measuring import (
     PLAIN,
     Claim,
     Work,
+    ahead,
     as_table,
     conditions,
     fresh,
@@ -143,7 +144,13 @@ def render(parts: dict[str, Any]) -> str:
                 f"| `{method}` | {way} | {found['ratio']:.2f} | {1000 * found['seconds']:.0f} | "
                 f"{found['peak MB']:.0f} |"
             )
-    return "\n".join([*lines, "", as_table(claims(parts)), "", conditions(parts)])
+    rows = {}
+    for part, whole in (("ablationcam", CLOSED), ("scorecam", OURS)):
+        own = parts[part]["figures"]
+        others = {name: own[name] for name in own if not name.startswith(OURS)}
+        rows[f"`{part}`"] = others | {OURS: own[whole]}
+    peers = ahead(rows, OURS)
+    return "\n".join([*lines, "", as_table(claims(parts)), "", peers, "", conditions(parts)])
 
 
 if __name__ == "__main__":

@@ -1,24 +1,31 @@
-"""How long `import limelight` and `limelight --help` take, as JSON; exit code 1 over the limit.
+"""How long `import limelight` and `limelight --help` take.
 
 The time of the bare interpreter, taken in turn with the others in the same run, is subtracted from
 the import; `--help` counts as the user waits for it, interpreter and all.
+
+    python benchmarks/startup.py [--render]
+
+Writes benchmarks/results/startup.json; exit code 1 over a limit.
 """
 
 from __future__ import annotations
 
-import json
 import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
+
+from in_parts import in_parts
+from measuring import Claim, as_table, conditions
 
 ROUNDS = 15
-LIMITS = {"import_limelight": 0.05, "limelight_help": 0.5}
+LIMITS = {"import limelight": 0.05, "limelight --help": 0.5}
 COMMANDS = {
     "python": [sys.executable, "-c", "pass"],
-    "import": [sys.executable, "-c", "import limelight"],
-    "help": [str(Path(sys.executable).parent / "limelight"), "--help"],
+    "import limelight": [sys.executable, "-c", "import limelight"],
+    "limelight --help": [str(Path(sys.executable).parent / "limelight"), "--help"],
 }
 
 
@@ -28,7 +35,8 @@ def seconds(command: list[str]) -> float:
     return time.perf_counter() - start
 
 
-def main() -> int:
+def measure(_: str) -> dict[str, float]:
+    """The median seconds of each command."""
     for command in COMMANDS.values():  # compiles what is not compiled yet
         seconds(command)
     times: dict[str, list[float]] = {name: [] for name in COMMANDS}
@@ -36,23 +44,19 @@ def main() -> int:
         for name, command in COMMANDS.items():
             times[name].append(seconds(command))
     median = {name: statistics.median(values) for name, values in times.items()}
-    measured = {
-        "import_limelight": median["import"] - median["python"],
-        "limelight_help": median["help"],
-    }
-    result = {
-        "benchmark": "startup",
-        "unit": "s",
-        "rounds": ROUNDS,
-        "python": round(median["python"], 4),
-        **{
-            name: {"median": round(value, 4), "limit": LIMITS[name]}
-            for name, value in measured.items()
-        },
-    }
-    print(json.dumps(result, indent=2))
-    return int(any(measured[name] > limit for name, limit in LIMITS.items()))
+    median["import limelight"] -= median["python"]
+    return {name: round(value, 4) for name, value in median.items()}
+
+
+def claims(parts: dict[str, Any]) -> list[Claim]:
+    figures = parts["startup"]["figures"]
+    return [Claim(f"`{name}`, seconds", figures[name], limit) for name, limit in LIMITS.items()]
+
+
+def render(parts: dict[str, Any]) -> str:
+    return "\n".join([as_table(claims(parts)), "", conditions(parts)])
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    packages = ("typer", "rich")
+    sys.exit(in_parts("startup", __doc__, ["startup"], packages, measure, render, claims))

@@ -17,9 +17,9 @@ def of_input(probe: Probe, batch: Any, classifier: Classifier | None) -> dict[st
     """
     values = host_view(batch)
     xp = namespace(values)
-    first, second = (1, 1) if probe.channels_last else (3, 2)
-    # One axis after the other, several times as quick as both at once.
-    extremes = [find(find(values, axis=first), axis=second) for find in (xp.min, xp.max)]
+    axis = 1 if probe.channels_last else 2
+    # Rows first: several times as quick as both axes at once, however the batch lies in memory.
+    extremes = [find(find(values, axis=axis), axis=axis) for find in (xp.min, xp.max)]
     found = {"inputs": like(xp.astype(xp.stack(extremes, axis=-1), xp.float32), batch)}
     limits = None if classifier is None else _limits(classifier)
     if limits is not None and limits.shape[0] == found["inputs"].shape[1]:
