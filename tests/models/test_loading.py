@@ -324,7 +324,9 @@ def test_objects_that_are_no_model() -> None:
 
 
 def test_paths_that_are_no_model(tmp_path: Path) -> None:
-    with pytest.raises(ModelLoadError, match=r"there is no file .*none\.keras"):
+    with pytest.raises(ModelLoadError, match=r"no file resnet50; .* 'torchvision:resnet50'"):
+        load("resnet50")
+    with pytest.raises(ModelLoadError, match=r"there is no file .*none\.keras$"):
         load(tmp_path / "none.keras")
     (tmp_path / "model.onnx").write_bytes(b"x")
     with pytest.raises(ModelLoadError, match=r"expected \.keras, .*\.safetensors"):

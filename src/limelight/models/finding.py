@@ -35,6 +35,11 @@ def model_file(path: str | os.PathLike[str]) -> Path:
         hint = did_you_mean(prefix, known) if colon and prefix.isidentifier() else ""
         if hint:
             hint = f", and no source of models {prefix!r}{hint}"
+        elif not file.suffix and os.fspath(path) == file.name:
+            hint = (
+                f"; a published model is named with its source, such as 'torchvision:{file}' "
+                "('limelight models' lists them)"
+            )
         raise ModelLoadError(f"there is no file {file}{hint}")
     if file.name.endswith(".weights.h5"):
         raise ModelLoadError(
