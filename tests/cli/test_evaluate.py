@@ -45,6 +45,7 @@ def test_tune_evaluate_status(call: Run, weights: Path, photos: Path, tmp_path: 
     methods = ["--methods", "gradcam,layercam"]
     tuned = call("tune", photos, *model, *methods, "--out", "t.json")
     assert tuned.code == 0, tuned.err
+    assert "bilinear (no mode was given)" in tuned.err
     classifier = load(weights)
     validation = open_dataset(photos, split="validation")
     arguments = {"class_map": CLASSES, "layer": "features.12"}
