@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from pointing import LAYER, asked_of, layer_of, shown
+from pointing import LAYER, layer_of, options_of, shown
 
 from limelight import Classifier, concepts, draw, explain
 from localization import models
@@ -78,7 +78,7 @@ def main(names: list[str]) -> None:
         name = method.name
         if names and name not in names:
             continue
-        options, _ = asked_of(method)
+        options = options_of(method)
         maps = explain(classifier, photograph, name, layer=layer_of(method), options=options)
         overlay = Image.fromarray(maps.overlay(photograph)[0]).resize(size)
         overlay.save(FOLDER / f"{name}.jpg", quality=85)
