@@ -31,12 +31,12 @@ from measuring import (
 )
 from peers import OURS, PACKAGES, forward, network, ours, ways
 
-LAYER, SIDE, ROUNDS = "layer4", 224, {"ablationcam": 15, "scorecam": 5, "others": 5}
+LAYER, SIDE, ROUNDS = "layer4", 224, {"ablationcam": 15, "scorecam": 5}
 CLASSES = [1, 22, 333, 444, 555]
 CHANNELS = 64
 FEW, FIVE = f"{OURS}, {CHANNELS} channels", f"{OURS}, five classes"
 CLOSED, REPLAY, INNER = f"{OURS}, closed form", f"{OURS}, replay", f"{OURS}, replay from layer4.0"
-PARTS = ("ablationcam", "scorecam", "others")
+PARTS = ("ablationcam", "scorecam")
 
 
 def work(part: str) -> dict[str, Work]:
@@ -46,9 +46,6 @@ def work(part: str) -> dict[str, Work]:
     model = network("resnet18")
     image = torch.randn(1, 3, SIDE, SIDE)
     found = {PLAIN: forward(model, image)}
-    if part == "others":
-        names = ("groupcam", "reciprocam")
-        return found | {name: ours(model, image, name, [LAYER], [1]) for name in names}
     by_library = ways(model, image, part, [LAYER], [1])
     if part == "ablationcam":
         return found | {
@@ -137,11 +134,8 @@ def render(parts: dict[str, Any]) -> str:
     lines = ["| | | × forward pass | ms | peak MB |", "| --- | --- | ---: | ---: | ---: |"]
     for part in PARTS:
         for name, found in parts[part]["figures"].items():
-            if part == "others" and name == PLAIN:
-                continue
-            method, way = (name, OURS) if part == "others" else (part, name)
             lines.append(
-                f"| `{method}` | {way} | {found['ratio']:.2f} | {1000 * found['seconds']:.0f} | "
+                f"| `{part}` | {name} | {found['ratio']:.2f} | {1000 * found['seconds']:.0f} | "
                 f"{found['peak MB']:.0f} |"
             )
     rows = {}

@@ -63,9 +63,8 @@ def ratios() -> dict[str, float]:
         if part.startswith("resnet18/")
     }
     edits = {part: kept["figures"] for part, kept in results("rescoring")["parts"].items()}
-    others = {name: line["ratio"] for name, line in edits["others"].items() if name != "forward"}
     closed, whole = edits["ablationcam"]["limelight, closed form"], edits["scorecam"]["limelight"]
-    return found | others | {"ablationcam": closed["ratio"], "scorecam": whole["ratio"]}
+    return found | {"ablationcam": closed["ratio"], "scorecam": whole["ratio"]}
 
 
 def facts(method: Method) -> str:
