@@ -184,11 +184,14 @@ def check_that_a_second_call_reuses_the_model(
     assert again["table"] == demo.numbers["table"]
 
 
-def test_in_keras_after_ctrl_c_the_next_call_goes_on(tmp_path: Path, cache: Path) -> None:
-    pytest.importorskip("tensorflow")
+def in_keras(out: Path, cache: Path) -> subprocess.Popen[str]:
     arguments = ("--images", "200", "--epochs", "3", "--framework", "keras")
-    out = tmp_path / "cut"
-    with start(out, cache, *arguments, KERAS_BACKEND="tensorflow") as process:
+    return start(out, cache, *arguments, KERAS_BACKEND="tensorflow")
+
+
+def cut_and_resumed(out: Path, cache: Path) -> Demo:
+    """The demo in Keras, interrupted after its first epoch and called again."""
+    with in_keras(out, cache) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if line.startswith("epoch"):  # the first one is finished
@@ -198,13 +201,23 @@ def test_in_keras_after_ctrl_c_the_next_call_goes_on(tmp_path: Path, cache: Path
     assert process.returncode == 130, rest
     assert "Interrupted" in rest
     assert "Traceback" not in rest
-    resumed = finish(start(out, cache, *arguments, KERAS_BACKEND="tensorflow"))
+    resumed = finish(in_keras(out, cache))
     assert 1 <= sum(line.startswith("epoch") for line in resumed.splitlines()) <= 2, resumed
-    demo = finished(out, resumed)
+    return finished(out, resumed)
+
+
+def test_in_keras_after_ctrl_c_the_next_call_goes_on(tmp_path: Path, cache: Path) -> None:
+    pytest.importorskip("tensorflow")
+    demo = cut_and_resumed(tmp_path / "cut", cache)
     check_that_the_numbers_are_those_of_the_boxes(demo)
     check_the_files(demo)
-    whole = tmp_path / "whole"
-    uncut = finished(whole, finish(start(whole, cache, *arguments, KERAS_BACKEND="tensorflow")))
+
+
+@pytest.mark.soak
+def test_in_keras_cut_and_whole_are_the_same(tmp_path: Path, cache: Path) -> None:
+    pytest.importorskip("tensorflow")
+    demo, whole = cut_and_resumed(tmp_path / "cut", cache), tmp_path / "whole"
+    uncut = finished(whole, finish(in_keras(whole, cache)))
     assert demo.numbers["table"] == uncut.numbers["table"]
 
 
