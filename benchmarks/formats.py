@@ -21,10 +21,11 @@ from measuring import (
     Work,
     ahead,
     as_table,
+    cells,
     conditions,
-    fresh,
     peak,
     take_turns,
+    time_and_memory,
 )
 from peers import CLASSES, OURS, PACKAGES, forward, network, ways
 
@@ -60,10 +61,7 @@ def memory(part: str, library: str) -> float:
 
 
 def measure(part: str) -> dict[str, Any]:
-    found = fresh(times, part)
-    for library in found:
-        found[library]["peak MB"] = fresh(memory, part, library)
-    return found
+    return time_and_memory(times, memory, part)
 
 
 def claims(parts: dict[str, Any]) -> list[Claim]:
@@ -78,16 +76,8 @@ def render(parts: dict[str, Any]) -> str:
     lines = ["| | " + " | ".join(libraries) + " | forward pass |"]
     lines += ["| --- |" + " ---: |" * (len(libraries) + 1)]
     for part, title in PARTS.items():
-        figures = parts[part]["figures"]
-        cells = [
-            f"{figures[each]['ratio']:.2f} · {figures[each]['peak MB']:.0f}"
-            if each in figures
-            else "fails"
-            for each in libraries
-        ]
-        plain = figures[PLAIN]
-        cells.append(f"{1000 * plain['seconds']:.0f} ms · {plain['peak MB']:.0f}")
-        lines.append(f"| {title} | " + " | ".join(cells) + " |")
+        row = cells(parts[part]["figures"], libraries, "fails")
+        lines.append(f"| {title} | {row} |")
     peers = ahead({PARTS[part]: kept["figures"] for part, kept in parts.items()}, OURS)
     return "\n".join([*lines, "", as_table(claims(parts)), "", peers, "", conditions(parts)])
 

@@ -25,6 +25,7 @@ from measuring import (
     Work,
     ahead,
     as_table,
+    cells,
     conditions,
     fresh,
     peak,
@@ -83,11 +84,8 @@ def render(parts: dict[str, Any]) -> str:
     for part in PARTS:
         backend, name = part.split("/")
         for method, figures in parts[part]["figures"].items():
-            cells = [_cell(figures, each, "{ratio:.2f}") for each in libraries]
-            milliseconds = {"ms": 1000 * figures[PLAIN]["seconds"]}
-            cells.append(_cell({PLAIN: figures[PLAIN] | milliseconds}, PLAIN, "{ms:.0f} ms"))
-            row = [NETWORKS[name], BACKENDS[backend], f"`{method}`", *cells]
-            lines.append(f"| {' | '.join(row)} |")
+            row = f"{NETWORKS[name]} | {BACKENDS[backend]} | `{method}`"
+            lines.append(f"| {row} | {cells(figures, libraries)} |")
     rows = {
         f"`{method}` of a {NETWORKS[part.partition('/')[2]]}": figures
         for part, kept in parts.items()
@@ -96,15 +94,6 @@ def render(parts: dict[str, Any]) -> str:
     }
     peers = ahead(rows, OURS)
     return "\n".join([*lines, "", as_table(claims(parts)), "", peers, "", conditions(parts)])
-
-
-def _cell(figures: dict[str, Any], library: str, time: str) -> str:
-    """Time and peak of a library; "" where it has not the method."""
-    if library not in figures:
-        return ""
-    found = figures[library]
-    memory = [f"{found['peak MB']:.0f}"] if "peak MB" in found else []
-    return " · ".join([time.format(**found), *memory])
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -108,6 +108,19 @@ def fresh(function: Callable[..., Any], *arguments: Any, **variables: str) -> An
     with ProcessPoolExecutor(1, mp_context=server, max_tasks_per_child=1) as workers:
         found, spent = workers.submit(_called, variables, function, arguments).result()
     _spent.append(spent)
+    return found
+
+
+def time_and_memory(
+    times: Callable[..., Any], memory: Callable[..., float], *part: Any, **variables: str
+) -> dict[str, Any]:
+    """What `take_turns` found in `times(*part)`, with the "peak MB" of `memory(*part, name)`.
+
+    Each in a process of its own, with the `variables` of `fresh`.
+    """
+    found: dict[str, Any] = fresh(times, *part, **variables)
+    for name in found:
+        found[name]["peak MB"] = fresh(memory, *part, name, **variables)
     return found
 
 
@@ -234,6 +247,23 @@ def as_table(claims: list[Claim]) -> str:
         for c in claims
     ]
     return "\n".join(lines)
+
+
+def cells(figures: dict[str, Any], libraries: Collection[str], absent: str = "") -> str:
+    """Ratio and peak of each library, then milliseconds and peak of the plain pass, of a table.
+
+    `absent` where a library has none; no peak where it was not measured.
+    """
+
+    def cell(name: str, time: str) -> str:
+        peak = figures[name].get("peak MB")
+        return time if peak is None else f"{time} · {peak:.0f}"
+
+    found = [
+        cell(each, f"{figures[each]['ratio']:.2f}") if each in figures else absent
+        for each in libraries
+    ]
+    return " | ".join([*found, cell(PLAIN, f"{1000 * figures[PLAIN]['seconds']:.0f} ms")])
 
 
 def ahead(rows: dict[str, dict[str, Any]], ours: str) -> str:

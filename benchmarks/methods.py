@@ -24,10 +24,11 @@ from measuring import (
     Work,
     ahead,
     as_table,
+    cells,
     conditions,
-    fresh,
     peak,
     take_turns,
+    time_and_memory,
 )
 from peers import CLASSES, OURS, PACKAGES, forward, network, ways
 
@@ -80,10 +81,7 @@ def memory(name: str, method: str, library: str) -> float:
 
 def measure(part: str) -> dict[str, Any]:
     name, method = part.split("/")
-    found = fresh(times, name, method)
-    for library in found:
-        found[library]["peak MB"] = fresh(memory, name, method, library)
-    return found
+    return time_and_memory(times, memory, name, method)
 
 
 def claims(parts: dict[str, Any]) -> list[Claim]:
@@ -111,15 +109,7 @@ def render(parts: dict[str, Any]) -> str:
         lines += ["| --- |" + " ---: |" * (len(libraries) + 1)]
         for part in (part for part in PARTS if part.startswith(f"{name}/")):
             method, figures = part.partition("/")[2], parts[part]["figures"]
-            cells = [
-                f"{figures[each]['ratio']:.2f} · {figures[each]['peak MB']:.0f}"
-                if each in figures
-                else ""
-                for each in libraries
-            ]
-            plain = figures[PLAIN]
-            cells.append(f"{1000 * plain['seconds']:.0f} ms · {plain['peak MB']:.0f}")
-            lines.append(f"| `{method}` | " + " | ".join(cells) + " |")
+            lines.append(f"| `{method}` | {cells(figures, libraries)} |")
         lines.append("")
     return "\n".join(
         [*lines, as_table(claims(parts)), "", peers_ahead(parts), "", conditions(parts)]

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from in_parts import in_parts
-from measuring import PLAIN, Claim, Work, fresh, peak, take_turns
+from measuring import PLAIN, Claim, Work, peak, take_turns, time_and_memory
 
 PACKAGES = ("torch", "keras", "tensorflow-cpu", "jax", "numpy")
 METHODS = ["gradcam", "gradcam++", "xgradcam", "hirescam", "gradcam-elementwise", "layercam"]
@@ -132,10 +132,7 @@ def memory(framework: str, name: str) -> float:
 
 def measure(framework: str) -> dict[str, Any]:
     backend = framework.removeprefix("keras-")
-    found = fresh(times, framework, KERAS_BACKEND=backend)
-    for name in found:
-        found[name]["peak MB"] = fresh(memory, framework, name, KERAS_BACKEND=backend)
-    return found
+    return time_and_memory(times, memory, framework, KERAS_BACKEND=backend)
 
 
 def of_memory(figures: dict[str, Any]) -> float:

@@ -25,9 +25,9 @@ from measuring import (
     ahead,
     as_table,
     conditions,
-    fresh,
     peak,
     take_turns,
+    time_and_memory,
 )
 from peers import OURS, PACKAGES, forward, network, ours, ways
 
@@ -90,10 +90,7 @@ def memory(part: str, name: str) -> float:
 
 
 def measure(part: str) -> dict[str, Any]:
-    found = fresh(times, part)
-    for name in found:
-        found[name]["peak MB"] = fresh(memory, part, name)
-    return found
+    return time_and_memory(times, memory, part)
 
 
 def claims(parts: dict[str, Any]) -> list[Claim]:

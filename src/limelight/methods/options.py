@@ -66,10 +66,11 @@ class Option:
     @property
     def expected(self) -> str:
         """What it may be, in words."""
-        if self.choices is not None:
-            return f"one of {', '.join(self.choices)}"
         least = "" if self.least is None else f" of {self.least} or more"
-        return ("None or " if self.optional else "") + _KINDS[self.kind] + least
+        what = _KINDS[self.kind] + least
+        if self.choices is not None:
+            what = f"one of {', '.join(self.choices)}"
+        return ("None or " if self.optional else "") + what
 
     def check(self, method: str, value: Any) -> None:
         """Raise `MethodError` where `value` is not what this option of `method` may be."""
@@ -82,7 +83,7 @@ class Option:
         if value is None:
             return self.optional
         if self.kind is str:
-            return isinstance(value, str) and value in (self.choices or [value])
+            return isinstance(value, str) and (self.choices is None or value in self.choices)
         number = Integral if self.kind is int else Real
         if isinstance(value, bool) or not isinstance(value, number):
             return False
