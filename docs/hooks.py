@@ -17,6 +17,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 sys.path.insert(0, str(Path(__file__).parent))
+import commands
 import declared
 import reference
 
@@ -34,7 +35,8 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """The generated pages, and what pages link to outside of the folder of pages."""
-    for path, text in {"metrics.md": declared.metrics(), **reference.pages()}.items():
+    made = {"metrics.md": declared.metrics(), "commands.md": commands.page()}
+    for path, text in {**made, **reference.pages()}.items():
         files.append(File.generated(config, path, content=text))
     for file in files.documentation_pages():
         for path in outside(file.src_path, file.content_string):

@@ -56,6 +56,15 @@ def test_every_public_name_has_its_entry(site: Path) -> None:
     assert missing == []
 
 
+def test_every_option_of_the_command_line_has_its_place(site: Path) -> None:
+    text = (site / "commands.html").read_text("utf-8")
+    made = runpy.run_path(str(ROOT / "docs" / "commands.py"), run_name="commands")["page"]()
+    places = set(re.findall(r"^`.*\{ #(\S+) \}$", made, re.MULTILINE))
+    assert len(places) > 100
+    assert places <= CHECK["Page"](text).anchors
+    assert text.count("</dt>") == text.count("</dd>") == len(places)
+
+
 def test_the_site_opens_from_disk_and_searches_there(site: Path, browser: Browser) -> None:
     page = browser.new_page()
     asked = []
