@@ -32,7 +32,7 @@ demo: $(VENV)/demo.stamp
 bench: $(VENV)/bench.stamp
 	@PYTHONPATH=tests $(BIN)/python benchmarks/bench.py $(ARGS)
 
-docs: $(VENV)/docs.stamp
+docs: $(VENV)/dev.stamp
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
 	@$(BIN)/python docs/check.py site
 	@echo site/index.html
@@ -51,15 +51,10 @@ $(VENV)/demo.stamp: pyproject.toml $(VENV)/torch.stamp
 	@touch $@
 
 $(VENV)/dev.stamp: pyproject.toml $(VENV)/torch.stamp
-	@echo "Installing what the tests need: TensorFlow, JAX and the oracles ..."
+	@echo "Installing what the tests need: TensorFlow, JAX, the oracles, MkDocs ..."
 	@$(INSTALL) --editable '.[dev]'
 	@sh tests/install_browser.sh
 	@touch $(VENV)/demo.stamp $@
-
-$(VENV)/docs.stamp: $(VENV)/dev.stamp
-	@echo "Installing what the documentation needs ..."
-	@$(INSTALL) --editable '.[docs]'
-	@touch $@
 
 # In a folder of its own, which no test sees.
 $(VENV)/bench.stamp: $(VENV)/dev.stamp benchmarks/requirements.txt
@@ -68,7 +63,7 @@ $(VENV)/bench.stamp: $(VENV)/dev.stamp benchmarks/requirements.txt
 	@touch $@
 
 # Writes what is installed now into constraints.txt; run it after upgrading something on purpose.
-constraints: $(VENV)/docs.stamp
+constraints: $(VENV)/dev.stamp
 	$(BIN)/python -m pip freeze --all --exclude pip --exclude limelight \
 		| sed 's/+[^=]*$$//' | LC_ALL=C sort --ignore-case > constraints.txt
 

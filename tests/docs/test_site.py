@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import runpy
@@ -25,8 +24,6 @@ REFERENCE = runpy.run_path(str(ROOT / "docs" / "reference.py"), run_name="refere
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if importlib.util.find_spec("mkdocs") is None:
-        pytest.skip("MkDocs is not installed: make docs")
     folder = tmp_path_factory.mktemp("site")
     command = ["-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", str(folder)]
     subprocess.run([sys.executable, *command], cwd=ROOT, check=True, env=ENVIRONMENT)
