@@ -97,7 +97,9 @@ def of_vis(
     kind = getattr(importlib.import_module(f"tf_keras_vis.{module}"), name)
     visualize = kind(model, model_modifier=ReplaceToLinear(), clone=True)
     score = CategoricalScore(classes)
-    return lambda: visualize(score, images, penultimate_layer=layer)
+    # Otherwise it goes back from the layer to the last convolution before it.
+    where = {"penultimate_layer": layer, "seek_penultimate_conv_layer": False}
+    return lambda: visualize(score, images, **where)
 
 
 def by_tutorial(model: Any, image: Any, layer: str, target: int) -> Any:
