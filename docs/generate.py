@@ -1,4 +1,4 @@
-"""Writes docs/which-layer.md from the tables that the tests run on.
+"""Writes docs/which-layer.md and docs/blank-map.md from the tables that the tests run on.
 
     PYTHONPATH=tests python docs/generate.py
 
@@ -16,18 +16,16 @@ from architectures import KERAS, TORCH
 from limelight.maps.diagnosis import FINDINGS
 from targets.table import FORMS
 
-PAGE = Path(__file__).parent / "which-layer.md"
+FOLDER = Path(__file__).parent
 KINDS = {
-    "map": "the map",
-    "method": "the method",
-    "output": "the model's output",
-    "input": "the input",
+    "map": "Of the map",
+    "method": "Of the method",
+    "output": "Of the model's output",
+    "input": "Of the input",
 }
 
-TEXT = """\
-# Which layer, which target, why is it blank
-
-This page is generated from the tables that the tests run on: `docs/generate.py`.
+LAYER = """\
+# Which layer, which target
 
 ## Which layer
 
@@ -39,10 +37,8 @@ its activation and before the pooling; it is in the result as `maps.layer`. To c
 
 `layer=` takes a path (`"layer4.1.conv2"`, `"resnet50/conv5_block3_out"` through nesting), the end
 of a path where it is unambiguous, the layer object, or several of them. An earlier layer has a
-finer grid and knows less of the class. What is chosen in the networks of the tests (random
-weights, some smaller than the published ones):
-
-{layers}
+finer grid and knows less of the class. What is chosen in many published networks is
+[below](#what-is-chosen). Where a map is empty, see [My map is blank](blank-map.md).
 
 ## Which target
 
@@ -63,22 +59,46 @@ makes the probabilities right.
 **A function of your own** gets what the model returns, before anything is taken off, and gives one
 number per image, (N,). `maps.target` and `maps.probability` are then None.
 
-## Why is it blank
+## What is chosen
 
-`maps.diagnosis` says it, for each map, and `limelight explain` prints it; None where nothing is
-wrong. What it needs is kept with the maps, also in a folder, and is looked at only when you ask.
+The tests run on these networks, with random weights, some smaller than the published ones:
+
+{layers}
+
+This page is generated from the tables that the tests run on: `docs/generate.py`.
+"""
+BLANK = """\
+# My map is blank
+
+Ask the map: `maps.diagnosis` says what is wrong with each, in a sentence, and `limelight explain`
+prints it; None where nothing is wrong. What it needs is kept with the maps, also in a folder, and
+is looked at only when you ask.
+
+    limelight explain cat.jpg --model model.keras
+
+What it can find, why that is so, and what to do:
 
 {findings}
 
-What cannot be told: photographs whose red and blue are exchanged (OpenCV reads them so), and for a
-bare model a batch in 0 to 1 that should have been normalized. `limelight.load` makes a Classifier,
-which takes photographs and prepares them itself; nothing can then go wrong there.
+## What cannot be told
+
+Photographs whose red and blue are exchanged (OpenCV reads them so), and for a bare model a batch
+in 0 to 1 that should have been normalized. `limelight.load` makes a Classifier, which takes
+photographs and prepares them itself; nothing can then go wrong there.
+
+If the map is not blank but looks wrong, choose another [layer or target](which-layer.md), or ask
+[whether it is true](faithfulness.md).
+
+This page is generated from what `maps.diagnosis` declares: `docs/generate.py`.
 """
 
 
-def page() -> str:
-    """The text of the page."""
-    return TEXT.format(layers=layers(), targets=targets(), findings=findings())
+def pages() -> dict[str, str]:
+    """The text of each page, by its file's name."""
+    return {
+        "which-layer.md": LAYER.format(layers=layers(), targets=targets()),
+        "blank-map.md": BLANK.format(findings=findings()),
+    }
 
 
 def layers() -> str:
@@ -107,11 +127,14 @@ def targets() -> str:
 
 
 def findings() -> str:
-    """What `maps.diagnosis` can say, why, and what to do."""
-    rows = [
-        (KINDS[finding.about], finding.name, finding.why, finding.remedy) for finding in FINDINGS
-    ]
-    return table(("about", "what is found", "why", "what to do"), rows)
+    """What `maps.diagnosis` can say, why, and what to do, by what it is about."""
+    parts = []
+    for kind, some in groupby(FINDINGS, key=lambda finding: finding.about):
+        parts.append(f"## {KINDS[kind]}")
+        for each in some:
+            remedy = each.remedy[0].upper() + each.remedy[1:]
+            parts += [f"### {each.name}", each.why, f"**What to do**: {remedy}."]
+    return "\n\n".join(parts)
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -121,5 +144,6 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), "utf-8")
-    print(PAGE)
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text, "utf-8")
+        print(FOLDER / name)

@@ -81,3 +81,10 @@ def test_every_page_is_in_the_navigation(page: Path) -> None:
     if page.parent != ROOT:
         path = page.relative_to(ROOT / "docs").as_posix()
         assert f": {path}\n" in (ROOT / "mkdocs.yml").read_text("utf-8"), path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_first_page_leads_to_every_other(page: Path) -> None:
+    if page.parent != ROOT and page.stem != "index":
+        path = page.relative_to(ROOT / "docs").as_posix()
+        assert f"]({path}" in (ROOT / "docs" / "index.md").read_text("utf-8"), path
