@@ -1,7 +1,7 @@
 """The bugs that the field's notebooks hand on to one another, and that they are not here.
 
 Each test does first what the notebooks do and shows what goes wrong, then asks Limelight for the
-same. The time that rebuilding costs is measured in benchmarks/rebuilding.py.
+same. The time that rebuilding costs is measured in benchmarks/keras_methods.py.
 """
 
 from __future__ import annotations

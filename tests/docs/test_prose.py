@@ -104,6 +104,23 @@ def test_figures_in_running_text_have_a_source(page: Path) -> None:
     assert unknown == []
 
 
+_IN_WORDS = re.compile(
+    r"\b(?:takes?|took|needs?|lasts?|(?:with)?in|after)(?: about| some| only| under| less than)*"
+    r" (?:half )?(?:an?|one|two|three|four|five|ten|few|some) (?:few )?(?:second|minute|hour)s?\b"
+)
+
+
+def test_times_in_words_are_found() -> None:
+    assert _IN_WORDS.findall("all of the rest take a minute and a half, that takes about two hours")
+    assert not _IN_WORDS.search("shards of at most a minute; a page of ten minutes")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_times_in_words_are_not_measured(page: Path) -> None:
+    prose = " ".join(_CODE.sub("``", _BLOCK.sub("", text(page))).split())
+    assert _IN_WORDS.findall(prose) == []
+
+
 @pytest.mark.parametrize("phrase", PHRASES)
 def test_what_is_given_stands_somewhere(phrase: str) -> None:
     pages = (" ".join(_CODE.sub("``", _BLOCK.sub("", text(page))).split()) for page in PAGES)
