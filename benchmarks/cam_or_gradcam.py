@@ -24,6 +24,7 @@ import numpy as np
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
+from measuring import conditions_now
 from sections import write_section
 
 import limelight
@@ -74,6 +75,7 @@ def measure(count: int) -> dict[str, Any]:
     return {
         "benchmark": "cam_or_gradcam",
         "command": "python benchmarks/cam_or_gradcam.py",
+        **conditions_now("torch", "keras", "numpy"),
         "images": len(chosen),
         "ways": {
             way: {

@@ -21,6 +21,7 @@ from typing import Any
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
+from measuring import conditions_now
 from sections import write_section
 
 from torchvision_registration import prepare_torchvision
@@ -101,7 +102,7 @@ def measure() -> dict[str, Any]:
             results["models"][name] = {
                 "accuracy": parts[0]["accuracy"],
                 "errors": parts[0]["errors"],
-                "versions": parts[0]["settings"]["versions"],
+                **conditions_now("torch", "torchvision", "keras", "numpy", "scipy"),
                 "table": [_without_curves(line) for line in table],
             }
     return results

@@ -147,7 +147,7 @@ def _server() -> Any:
     return context
 
 
-def machine() -> dict[str, Any]:
+def machine(threads: int = THREADS) -> dict[str, Any]:
     """What the figures depend on beside the code."""
     info = Path("/proc/cpuinfo").read_text().splitlines()
     memory = Path("/proc/meminfo").read_text().split()[1]
@@ -155,11 +155,17 @@ def machine() -> dict[str, Any]:
     return {
         "processor": next(names, platform.machine()),
         "cores": os.cpu_count(),
-        "threads": THREADS,
+        "threads": threads,
         "memory GB": round(int(memory) / 2**20),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
     }
+
+
+def conditions_now(*packages: str) -> dict[str, Any]:
+    """Machine and versions, to be kept beside figures that this process measures itself."""
+    threads = int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1))
+    return {"machine": machine(threads), "versions": {name: version(name) for name in packages}}
 
 
 @contextmanager

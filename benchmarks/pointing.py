@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from measuring import conditions_now
 from sections import write_section
 
 from limelight import data, list_methods
@@ -101,6 +102,7 @@ def measure(methods: list[Method]) -> dict[str, Any]:
                         ],
                         "seconds": round(time.monotonic() - start),
                         "together": len(names),
+                        **conditions_now("torch", "torchvision", "numpy", "scipy"),
                     }
     return lines
 

@@ -21,6 +21,7 @@ from typing import Any
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
+from measuring import conditions_now
 from sections import write_section
 
 from localization import DATA, PAGE, models
@@ -40,6 +41,7 @@ from limelight.runs import COLUMNS, evaluate_methods, tune_methods  # noqa: E402
 from limelight.training import train_classifier  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results" / "recipes.json"
+PACKAGES = ("torch", "torchvision", "keras", "numpy", "scipy")
 REFERENCE = "gradcam"
 PLAIN = [REFERENCE, "layercam"]  # beside the recipes, as they come
 # Layer -> methods there; None is what each chooses by itself.
@@ -70,6 +72,7 @@ def measure() -> dict[str, Any]:
     results: dict[str, Any] = {
         "benchmark": "recipes",
         "command": "PYTHONPATH=tests python benchmarks/recipes.py",
+        **conditions_now(*PACKAGES),
         "images": {"choosing": len(choosing), "report": len(reporting)},
         "models": {},
         "recipes": {},

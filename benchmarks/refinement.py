@@ -21,6 +21,7 @@ from typing import Any
 os.environ["OMP_NUM_THREADS"] = "1"
 
 import numpy as np
+from measuring import conditions_now
 from sections import write_section
 
 from limelight import Frame
@@ -58,6 +59,7 @@ def measure() -> dict[str, Any]:
     return {
         "benchmark": "refinement",
         "command": "PYTHONPATH=tests python benchmarks/refinement.py",
+        **conditions_now("numpy", "scipy", "opencv-python-headless"),
         "photographs": len(files),
         "milliseconds": {name: round(1000 * median(all_), 1) for name, all_ in seconds.items()},
     }

@@ -24,6 +24,7 @@ import numpy as np
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+from measuring import conditions_now
 from sections import write_section
 
 import limelight
@@ -99,6 +100,7 @@ def transfer(name: str, train: Any, test: Any, epochs: int) -> dict[str, Any]:
     alone = evaluate_methods(trained, test.subset(kangaroos), METHODS, batch_size=16)
     accuracy = evaluation.accuracy
     return {
+        **conditions_now("torch", "torchvision", "keras", "tensorflow-cpu", "numpy"),
         "accuracy": None if accuracy is None else round(accuracy.value, 4),
         "training seconds": round(seconds, 1),
         "layer": evaluation.layers["gradcam"],

@@ -25,7 +25,8 @@ from unittest.mock import patch
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
-from recipes import halves
+from measuring import conditions_now
+from recipes import PACKAGES, halves
 from sections import write_section
 
 from localization import DATA, PAGE, models
@@ -248,7 +249,8 @@ def measure(again: bool) -> None:
             for trial in (each for each in TRIALS if model not in trials[each.words]):
                 if trial.maps not in kept:
                     kept[trial.maps] = maps_of(trial, model, classifier, examples)
-                trials[trial.words][model] = score(trial, kept[trial.maps], examples)
+                found = score(trial, kept[trial.maps], examples)
+                trials[trial.words][model] = found | conditions_now(*PACKAGES)
                 RESULTS.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
 
 

@@ -18,6 +18,10 @@ from limelight.metrics import Metric, list_metrics
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "benchmarks" / "results"
 MARK = "<!-- each method -->"
+NO_TRANSFORMER = (
+    "No picture and no score: the weights at hand for this page are those of two convolutional "
+    "networks, and this needs a vision transformer."
+)
 # A symbol and its index, as docstrings write them: A_c, Σ_ab, mean_ij, M_h.
 _INDEX = re.compile(r"(?<![\w`])([A-Za-zα-ωΑ-Ω∑Σ]|mean)_(\w{1,3})\b")
 # The section of a docstring that shows a call; the reference has it.
@@ -35,6 +39,8 @@ def methods() -> str:
         if (HERE / picture).is_file():
             parts.append(f"![{each.title}]({picture}){{ align=right }}\n")
         parts.append(prose(each.description))
+        if each.of_attention:
+            parts.append(f"{NO_TRANSFORMER}\n")
         if line := measured.get(each.name):
             low, high = line["interval"]
             why = f": {line['why']}" if line["why"] else "."

@@ -6,7 +6,9 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from limelight import list_methods
 
@@ -41,3 +43,27 @@ def test_the_list_has_every_script_that_writes_the_page_but_one_study() -> None:
     writing = set(re.findall(r"<!-- begin: benchmarks/(\w+)\.py -->", page))
     assert writing
     assert writing - set(listed()) == {"similarity"}
+
+
+#: Measured before their scripts kept the machine and the versions; whoever measures one again takes it off.
+WITHOUT_CONDITIONS = {
+    "cam_or_gradcam", "localization", "page", "pointing", "recipes", "refinement", "report", "runs",
+    "transfer", "trials",
+}  # fmt: skip
+
+
+def keys(value: Any) -> Iterator[str]:
+    """All keys in what a results file holds, at any depth."""
+    if isinstance(value, dict):
+        yield from value
+        for each in value.values():
+            yield from keys(each)
+
+
+def test_results_say_on_what_machine_and_with_which_versions_they_were_measured() -> None:
+    without = {
+        file.stem
+        for file in (ROOT / "benchmarks" / "results").glob("*.json")
+        if not {"machine", "versions"} <= set(keys(json.loads(file.read_text("utf-8"))))
+    }
+    assert without == WITHOUT_CONDITIONS
