@@ -183,6 +183,7 @@ def test_the_box_in_original_coordinates(mode: str) -> None:
     assert iou(maps.boxes(0.5), [truth]).item() > 0.7
 
 
+@pytest.mark.compiles
 def test_another_networks_preprocessing(mobilenet: Any, data: Path) -> None:
     import csv
 

@@ -310,6 +310,7 @@ def test_nothing_is_found_on_photographs_through_squeezenet(squeezenet: Any, dat
             assert maps.diagnosis == [None] * 20
 
 
+@pytest.mark.compiles
 def test_nothing_is_found_on_photographs_through_mobilenet(mobilenet: Any, data: Path) -> None:
     files = sorted((data / "ilsvrc_val").glob("*.JPEG"))[17::34]
     model = limelight.load(mobilenet, preprocess="-1-1", size=224, classes="imagenet")

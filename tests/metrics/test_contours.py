@@ -77,6 +77,7 @@ def test_equal_to_the_plain_evaluator_on_maps_of_squeezenet(data: Path, squeezen
     assert sum(mismatches(m, p.boxes) for m, p in zip(maps, chosen, strict=True)) == 0
 
 
+@pytest.mark.compiles
 def test_equal_to_the_plain_evaluator_on_maps_of_mobilenet(data: Path, mobilenet: Any) -> None:
     chosen = cams.photographs(data)[::40][:16]
     maps = cams.on_the_square(cams.mobilenet_cams(mobilenet, chosen))

@@ -163,6 +163,7 @@ def test_auto_takes_the_sources_metadata_and_says_so(data: Path) -> None:
 
 
 @pytest.mark.keras
+@pytest.mark.compiles
 def test_mobilenet_needs_nothing_but_its_file(data: Path) -> None:
     keras = pytest.importorskip("keras")
     classifier = load(data / "models" / "mobilenet_v2.keras")

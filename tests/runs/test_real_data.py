@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 WALLABY = 104
 
 
+@pytest.mark.compiles
 def test_kangaroos_through_voc_and_a_class_map(mobilenet: Any, data: Path) -> None:
     """The truncated photograph is a row with its reason; the others are explained as wallabies."""
     dataset = open_dataset(f"voc:{data / 'kangaroo'}")

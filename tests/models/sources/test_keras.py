@@ -43,6 +43,7 @@ print(json.dumps([said, file, str(home()), classifier.class_names[top], classifi
 """
 
 
+@pytest.mark.compiles
 def test_weights_where_the_sentence_says_they_belong(data: Path, tmp_path: Path) -> None:
     """In a process whose Keras has an empty home, and no network."""
     unreachable = {"https_proxy": "http://127.0.0.1:9", "no_proxy": ""}
