@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -35,7 +36,8 @@ def test_train_then_evaluate_needs_nothing_else(call: Run, cars: Path, tmp_path:
     assert "4 classes" in trained.out
     (following,) = re.findall(r"^limelight (evaluate .*)$", trained.out, re.MULTILINE)
     words = ["found" if word == "RUN" else word for word in following.split()]
-    evaluated = call(*words, "--split", "test")
+    assert "--split test" in following  # images that it was not trained on
+    evaluated = call(*words)
     assert evaluated.code == 0, evaluated.err
     html = (tmp_path / "found" / "report.html").read_text("utf-8")
     for name in miniatures.CARS[:2]:
@@ -49,6 +51,22 @@ def test_train_then_evaluate_needs_nothing_else(call: Run, cars: Path, tmp_path:
     assert shown.code == 0, shown.err
     for name in miniatures.CARS[:3]:
         assert f"(true: {name})" in shown.out
+
+
+def test_without_a_split_the_test_images_stay_unseen(call: Run, cars: Path) -> None:
+    """Where the data set has a split for training, that is what is trained on, and it is said."""
+    asked = ("train", cars, "--size", 64, "--epochs", 1, "--validation", 0.25)
+    made = call(*asked, "--out", "run")
+    assert made.code == 0, made.err
+    assert f"{cars} is read as cars196" in made.err
+    assert f"{cars}: trained on its split train, 24 images" in made.err
+    named = call(*asked, "--split", "train", "--out", "named", "--json")
+    trainings = [
+        json.loads(Path(out, "config.json").read_text("utf-8")) for out in ("run", "named")
+    ]
+    assert trainings[0] == trainings[1]
+    assert trainings[0]["training"]["images"] + trainings[0]["training"]["validation_images"] == 24
+    assert "trained on" not in named.err
 
 
 def test_select_by_localization(call: Run, cars: Path, tmp_path: Path) -> None:
@@ -96,12 +114,13 @@ def test_the_dead_download(source: str, call: Run, monkeypatch: pytest.MonkeyPat
         (["--augment", "shift,filp"], "did you mean 'flip'"),
         (["--model", "keras:resnet51"], "keras.applications has no 'resnet51'"),
         (["--model", "torchvision:resnet19"], "did you mean 'resnet18'"),
+        (["--framework", "kears"], 'framework is "torch" or "keras", not \'kears\''),
     ],
 )
 def test_a_bad_call_is_one_sentence(
     arguments: list[str], message: str, call: Run, cars: Path
 ) -> None:
-    refused = call("train", cars, "--split", "train", "--out", "run", *arguments)
+    refused = call("train", f"cars196:{cars}", "--split", "train", "--out", "run", *arguments)
     assert refused.code == 2
     assert refused.err.startswith("limelight: ")
     assert refused.err.count("\n") == 1

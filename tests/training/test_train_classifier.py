@@ -383,3 +383,14 @@ def test_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) ->
     assert lines[0].startswith("epoch 1/2  loss ") and "(best)" in lines[0]
     train_classifier(shapes(40), **{**OPTIONS, "epochs": 1})
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(
+    ("names", "said"), [(["cat"], "one class, 'cat'; "), (None, "one class; ")]
+)
+def test_one_class_is_nothing_to_tell_apart(names: list[str] | None, said: str) -> None:
+    images = np.zeros((4, 16, 16, 3), np.uint8)
+    data = from_arrays(images, [0, 0, 0, 0], class_names=names)
+    with pytest.raises(DatasetError, match=said + "a classifier is trained to tell two or more"):
+        train_classifier(data, epochs=1, validation=0.5)

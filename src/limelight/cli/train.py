@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -29,7 +29,9 @@ def command(
             "so on; or a model's file (PyTorch weights with --arch), whose weights it starts from.",
         ),
     ] = "limelight:small_cnn",
-    split: options.Split = None,
+    split: Annotated[
+        str | None, typer.Option(help="The split to train on. [default: train, where there is one]")
+    ] = None,
     validation: Annotated[
         str, typer.Option(help="A split, or the share of each class that is held out.")
     ] = "0.1",
@@ -90,13 +92,20 @@ def command(
             raise RunError(f"--validation {validation}: a share between 0 and 1, or a split")
     else:
         held_out = open(dataset, validation)
+    opened = open(dataset, split)
+    if opened.recognized and not as_json:
+        typer.echo(opened.recognized, err=True)
+    if split is None and "train" in opened.splits:
+        opened = open(dataset, "train")
+        if not as_json:
+            typer.echo(f"{dataset}: trained on its split train, {len(opened):,} images", err=True)
     said: Any = model
     if not (sources.is_id(model) or model.startswith("keras:")):
-        said = options.open_model(model, arch, preprocess, size, None)
+        said = options.open_model(model, arch, preprocess, size, None, quiet=as_json)
     classifier = train_classifier(
-        open(dataset, split),
+        opened,
         said,
-        framework="keras" if framework == "keras" else "torch",
+        framework=cast(Any, framework),  # checked there
         validation=held_out,
         epochs=epochs,
         batch_size=batch_size,
@@ -123,4 +132,6 @@ def command(
         f"{result['best_epoch']} of {result['epochs']}, "
         f"{'' if names is None else f'{len(names)} classes, '}{out / METRICS}"
     )
-    typer.echo(f"limelight evaluate {dataset} --model {out} --out RUN")
+    others = [name for name in ("test", "validation", "val") if name in opened.splits]
+    unseen = f" --split {others[0]}" if others and opened.split != others[0] else ""
+    typer.echo(f"limelight evaluate {dataset} --model {out}{unseen} --out RUN")

@@ -120,6 +120,11 @@ def train_classifier(
             raise DatasetError("the validation set has other class names than the training set")
         valid = Samples(others, other_labels, preprocess, other_names)
     classes = len(names) if names is not None else int(max(labels.max(), valid.labels.max())) + 1
+    if classes < 2:
+        only = "" if names is None else f", {names[0]!r}"
+        raise DatasetError(
+            f"the data set has one class{only}; a classifier is trained to tell two or more apart"
+        )
 
     localization = (
         Localization(valid.images, preprocess, framework) if select == "localization" else None
