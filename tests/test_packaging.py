@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import email
 import os
 import re
 import resource
@@ -11,12 +12,15 @@ import tarfile
 import tomllib
 import venv
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
 import pytest
+from packaging.utils import canonicalize_name
 
-from optional import required_modules
+from extras_at_work import LONG
+from optional import brought_by, modules_of, top_level
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src"
@@ -105,6 +109,7 @@ def base(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(python: Path, folder: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
     """A command of the environment, in a folder of its own, without this process's settings."""
     kept = {"PATH": os.environ["PATH"], "HOME": str(folder), "LIMELIGHT_CACHE": str(folder)}
+    kept |= {"OMP_NUM_THREADS": "1", "TF_ENABLE_ONEDNN_OPTS": "0"}
     command = [str(python.parent / words[0]), *map(str, words[1:])]
     return subprocess.run(
         command, cwd=folder, env=kept, capture_output=True, text=True, check=False
@@ -112,10 +117,9 @@ def run(python: Path, folder: Path, *words: str | Path) -> subprocess.CompletedP
 
 
 def test_the_base_is_under_280_megabytes_and_has_no_framework(base: Path) -> None:
-    library = base.parents[1] / "lib"
+    library = library_of(base)
     assert sum(p.stat().st_size for p in library.rglob("*") if p.is_file()) < 280e6
-    (packages,) = library.glob("python*/site-packages")
-    installed = {path.name.partition("-")[0].lower() for path in packages.glob("*.dist-info")}
+    installed = {path.name.partition("-")[0].lower() for path in library.glob("*.dist-info")}
     assert installed & {*FRAMEWORKS, "matplotlib", "opencv_python_headless", "pyarrow"} == set()
 
 
@@ -188,16 +192,89 @@ def test_a_missing_framework_is_one_sentence_with_the_command_that_installs_it(
     assert "Traceback" not in done.stderr
 
 
+def link(distributions: Iterable[Distribution], library: Path) -> None:
+    """Put distributions of this environment, and nothing else of it, into another's library."""
+    for each in distributions:
+        for name in top_level(each):
+            path = Path(str(each.locate_file(name)))
+            if path.is_file() or (path / "__init__.py").is_file() or path.suffix == ".dist-info":
+                (library / name).symlink_to(path)
+                continue
+            # A folder that several may share: file by file.
+            for file in each.files or ():
+                if file.parts[0] == name:
+                    (library / file).parent.mkdir(parents=True, exist_ok=True)
+                    (library / file).symlink_to(path.parent / file)
+
+
+@pytest.fixture(scope="module")
+def requirements(wheel: Path) -> list[str]:
+    """What the wheel asks for, under which extras."""
+    with zipfile.ZipFile(wheel) as packed:
+        (name,) = (name for name in packed.namelist() if name.endswith(".dist-info/METADATA"))
+        return email.message_from_bytes(packed.read(name)).get_all("Requires-Dist", [])
+
+
+def versions(distributions: Iterable[Distribution]) -> dict[str, str]:
+    """By name, without the local part, which says for what processor a build is."""
+    found = {canonicalize_name(d.name): d.version.partition("+")[0] for d in distributions}
+    return {name.removesuffix("-cpu"): version for name, version in found.items()}
+
+
+def library_of(python: Path) -> Path:
+    (library,) = (python.parents[1] / "lib").glob("python*/site-packages")
+    return library
+
+
+def test_pip_installs_what_the_metadata_ask_for(base: Path, requirements: list[str]) -> None:
+    installed = versions(distributions(path=[str(library_of(base))]))
+    del installed["limelight"]
+    assert installed == versions(brought_by("", requirements).values())
+
+
+def check_extra(extra: str, python: Path, folder: Path, requirements: list[str]) -> None:
+    """It brings what the package imports and is enough for what it is for."""
+    script = Path(__file__).with_name("extras_at_work.py")
+    modules = modules_of(extra, requirements)
+    done = run(python, folder, "python", "-I", script, extra, folder, *modules)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_each_extra_brings_something_that_the_package_imports(
+    extra: str, requirements: list[str]
+) -> None:
+    modules = modules_of(extra, requirements)
+    assert modules
+    brought = brought_by(extra, requirements).values()
+    roots = {name.removesuffix(".py") for each in brought for name in top_level(each)}
+    assert {module.partition(".")[0] for module in modules} <= roots
+
+
+@pytest.mark.parametrize(
+    "extra", [pytest.param(e, marks=pytest.mark.soak) if e in LONG else e for e in EXTRAS]
+)
+def test_each_extra_alone_is_enough_for_what_it_is_for(
+    extra: str, wheel: Path, requirements: list[str], tmp_path: Path
+) -> None:
+    """With nothing but what pip installs for it, as the next test shows."""
+    python = empty_environment(tmp_path / "alone")
+    link(brought_by(extra, requirements).values(), library_of(python))
+    zipfile.ZipFile(wheel).extractall(library_of(python))
+    check_extra(extra, python, tmp_path, requirements)
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("extra", EXTRAS)
-def test_each_extra_alone_brings_what_the_package_asks_of_it(
-    extra: str, wheel: Path, tmp_path: Path
+def test_pip_installs_each_extra_alone(
+    extra: str, base: Path, wheel: Path, requirements: list[str], tmp_path: Path
 ) -> None:
+    """Beside the base and nothing else, which saves to install that again for each."""
     python = empty_environment(tmp_path / "alone")
+    (library_of(python) / "base.pth").write_text(str(library_of(base)))
     pip(python, "--no-compile", f"{wheel}[{extra}]")
-    modules = sorted({module for module, name, _ in required_modules() if name == extra})
-    code = "import sys, importlib.util as u; print([m for m in sys.argv[1:] if not u.find_spec(m)])"
-    done = run(python, tmp_path, "python", "-I", "-c", code, *modules)
-    assert done.stdout.strip() == "[]", done.stderr
-    help_ = run(python, tmp_path, "limelight", "--help")
-    assert help_.returncode == 0, help_.stderr
+    libraries = [str(library_of(each)) for each in (python, base)]
+    installed = versions(distributions(path=libraries))
+    del installed["limelight"]
+    assert installed == versions(brought_by(extra, requirements).values())
+    check_extra(extra, python, tmp_path, requirements)
