@@ -29,11 +29,21 @@ def test_json_is_what_is_declared(call: Callable[..., Call]) -> None:
         assert row["description"] == method.description
 
 
-def test_the_table_names_each_once(call: Callable[..., Call]) -> None:
+@pytest.mark.parametrize("columns", ["60", "80", "200"])
+def test_the_table_names_each_once_and_cuts_nothing_off(
+    columns: str, call: Callable[..., Call], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
     result = call("methods")
     assert result.code == 0
     firsts = [line.split()[0] for line in result.out.splitlines() if line[:1].strip()]
     assert firsts == ["method", *(method.name for method in list_methods())]
+    assert "…" not in result.out
+    words = result.out.split()
+    for method in list_methods():
+        options = ", ".join(f"{name}={value}" for name, value in method.options.items())
+        for text in (method.title, method.paper, method.cost, options):
+            assert {word.rstrip(",;") for word in text.split()} <= {w.rstrip(",;") for w in words}
 
 
 def test_options_belong_to_the_method_that_they_are_written_behind() -> None:

@@ -36,6 +36,8 @@ def test_ids_by_pattern(call: Run) -> None:
     assert call("models", "torchvision:resnet1*", "--json").json == result.out.splitlines()
     none = call("models", "torchvision:nothing*")
     assert (none.code, none.out) == (0, "") and "no model matches" in none.err
+    near = call("models", "torchvision:resnett18")
+    assert "no model matches torchvision:resnett18; did you mean 'torchvision:resnet18'" in near.err
     wrong = call("models", "tim:*")
     assert wrong.code == 2 and "did you mean 'timm'" in wrong.err
 

@@ -25,7 +25,7 @@ def command(
     """List a model's layers that can be explained, with their shapes, and the automatic one."""
     from limelight.explainer.layers import list_layers
 
-    classifier = open_model(model, arch, preprocess, size, classes, weights=False)
+    classifier = open_model(model, arch, preprocess, size, classes, weights=False, quiet=as_json)
     layers = list_layers(classifier)
     rows = [asdict(layer) for layer in layers if every or layer.explainable]
     if as_json:

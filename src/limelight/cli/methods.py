@@ -33,19 +33,33 @@ def command(as_json: Json = False) -> None:
         typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
         return
     from rich.console import Console
+    from rich.measure import Measurement
+    from rich.padding import Padding
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("method", "what it is", "paper", "cost", "runs on", "options"):
         table.add_column(title, no_wrap=title == "method")
-    for method in methods:
-        options = ", ".join(f"{name}={value}" for name, value in method.options.items())
-        table.add_row(
+    rows = [
+        (
             method.name,
             method.title,
             method.paper,
             method.cost,
             ", ".join(method.frameworks),
-            options,
+            ", ".join(f"{name}={value}" for name, value in method.options.items()),
         )
-    Console().print(table)
+        for method in methods
+    ]
+    for row in rows:
+        table.add_row(*row)
+    console = Console(highlight=False, markup=False)
+    unbounded = console.options.update(max_width=1000)
+    if Measurement.get(console, unbounded, table).maximum <= console.width:
+        console.print(table)
+        return
+    console.print("method", style="bold")
+    for name, *rest in rows:  # all of it, where a table would cut words off
+        console.print(Text(name))
+        console.print(Padding(Text("; ".join(filter(None, rest))), (0, 0, 0, 4)))

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from limelight.cli.options import Json
+from limelight.errors import did_you_mean
 
 
 def command(
@@ -30,7 +31,10 @@ def command(
         elif ids:
             typer.echo("\n".join(ids))
         else:
-            typer.echo(f"no model matches {pattern}", err=True)
+            source, colon, name = pattern.rpartition(":")
+            known = list_models(f"{source}{colon}*")
+            close = did_you_mean(f"{source}{colon}{name.strip('*')}", known)
+            typer.echo(f"no model matches {pattern}{close}", err=True)
         return
     rows = [
         {
