@@ -192,6 +192,16 @@ def test_status(classifier: Classifier, dataset: Dataset, tmp_path: Path) -> Non
     assert status(out).layers == {"cam": "relu3", "gradcam": "relu3"}
 
 
+def test_the_folder_of_something_else_is_named(tmp_path: Path) -> None:
+    for content in ('{"arch": "limelight:small_cnn"}', "[]", '{"configuration": 3}'):
+        (tmp_path / "config.json").write_text(content)
+        with pytest.raises(RunError, match=r"not the folder of a run: .*--model .* --out RUN"):
+            status(tmp_path)
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(RunError, match="cannot be read as the configuration of a run"):
+        status(tmp_path)
+
+
 def test_a_damaged_part_is_named(classifier: Classifier, dataset: Dataset, tmp_path: Path) -> None:
     out = tmp_path / "run"
     evaluate_in_folder(classifier, dataset, METHODS, out)

@@ -79,12 +79,15 @@ class RunFolder:
             return None
         try:
             content = json.loads(file.read_text("utf-8"))
-            if not isinstance(content["configuration"], dict):
-                raise ValueError("no configuration in it")
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError) as error:
             raise RunError(
                 f"{file} cannot be read as the configuration of a run: {error}"
             ) from error
+        if not isinstance(content, dict) or not isinstance(content.get("configuration"), dict):
+            raise RunError(
+                f"{self.path} is not the folder of a run: its {CONFIG} is something else's; of a "
+                f"model, `limelight evaluate DATASET --model {self.path} --out RUN` makes one"
+            )
         return content
 
     def begin(
