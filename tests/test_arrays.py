@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from limelight.arrays import like, namespace, to_numpy
+from limelight.arrays import in_one, like, namespace, to_numpy
 
 VALUES = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
 DTYPES = ["float16", "float32", "int32", "uint8", "bool"]
@@ -87,3 +87,27 @@ def test_the_namespace_of_the_backend() -> None:
     keras = pytest.importorskip("keras")
     array = keras.ops.convert_to_tensor(VALUES)
     check_names(namespace(array), array)
+
+
+@pytest.mark.keras
+def test_what_is_done_in_one_depends_on_shapes_and_settings() -> None:
+    keras = pytest.importorskip("keras")
+    seen = []
+
+    def function(a: Any, b: Any, *, factor: float, name: str) -> tuple[Any, Any]:
+        seen.append((tuple(a.shape), factor, name))
+        xp = namespace(a)
+        return factor * a + b, xp.sum(a, axis=-1)
+
+    for shape in ((2, 3, 4), (4, 6), (2, 3, 4)):
+        for factor in (2.0, 3.0, 2.0):
+            a = VALUES.reshape(shape)
+            arrays = [keras.ops.convert_to_tensor(each) for each in (a, a[::-1].copy())]
+            first, second = in_one(function, *arrays, factor=factor, name="x")
+            np.testing.assert_allclose(to_numpy(first), factor * a + a[::-1], rtol=1e-6)
+            np.testing.assert_allclose(to_numpy(second), a.sum(-1), rtol=1e-6)
+    once = [(shape, factor, "x") for shape in ((2, 3, 4), (4, 6)) for factor in (2.0, 3.0)]
+    if keras.backend.backend() == "tensorflow":
+        assert seen == once  # written down once for each, and not run as Python again
+    else:
+        assert len(seen) == 9

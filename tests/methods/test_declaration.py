@@ -6,9 +6,11 @@ import inspect
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import limelight
+from limelight.arrays import namespace, to_numpy
 from limelight.errors import MethodError
 from limelight.evidence import Evidence
 from limelight.methods import OF_GRAPH, find_method, list_methods
@@ -94,3 +96,42 @@ def test_a_name_is_declared_once_and_needs_are_known() -> None:
     with pytest.raises(MethodError, match="unknown needs weights"):
         method("another", title="Another", needs={"weights"})
     assert list_methods() == before
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("each", [m for m in METHODS if m.of_gradients], ids=lambda each: each.name)
+@pytest.mark.parametrize("eigen_smooth", [False, True])
+def test_the_maps_of_classes_are_those_of_each(each: Method, eigen_smooth: bool) -> None:
+    """Of the backend in use: what is compiled there is what the formula does in steps."""
+    keras = pytest.importorskip("keras")
+    random = np.random.default_rng(3)
+    a = np.maximum(random.normal(0, 1, (2, 3, 5, 4)), 0).astype(np.float32)
+    for count in (1, 2):
+        g = random.normal(0, 1, (2, count, 3, 5, 4)).astype(np.float32)
+        arrays = [keras.ops.convert_to_tensor(array) for array in (a, g)]
+        xp = namespace(arrays[0])
+        found = each.of_classes(Evidence(xp, *arrays, eigen_smooth=eigen_smooth))
+        steps = [each(Evidence(np, a, g[:, k], eigen_smooth=eigen_smooth)) for k in range(count)]
+        assert type(found) is type(arrays[0])
+        expected = np.stack(steps, axis=1)
+        np.testing.assert_allclose(
+            to_numpy(found), expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max()
+        )
+
+
+@pytest.mark.keras
+def test_options_of_what_is_compiled_are_checked_and_heeded() -> None:
+    keras = pytest.importorskip("keras")
+    random = np.random.default_rng(4)
+    a, g = np.abs(random.normal(0, 1, (2, 2, 3, 5, 5))).astype(np.float32)
+    arrays = [keras.ops.convert_to_tensor(each) for each in (a, g[:, None])]
+    evidence = Evidence(namespace(arrays[0]), *arrays)
+    refined = find_method("affinitycam")
+    for base in ("gradcam", "layercam"):
+        np.testing.assert_allclose(
+            to_numpy(refined.of_classes(evidence, base=base))[:, 0],
+            refined(Evidence(np, a, g), base=base),
+            rtol=1e-3, atol=1e-4,
+        )  # fmt: skip
+    with pytest.raises(MethodError, match="gradcam has no option 'base'"):
+        find_method("gradcam").of_classes(evidence, base="layercam")

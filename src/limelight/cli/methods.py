@@ -41,7 +41,7 @@ def command(as_json: Json = False) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("method", "what it is", "paper", "cost", "runs on", "options"):
         table.add_column(title, no_wrap=title == "method")
-    rows = [
+    lines = [
         (
             method.name,
             method.title,
@@ -52,14 +52,14 @@ def command(as_json: Json = False) -> None:
         )
         for method in methods
     ]
-    for row in rows:
-        table.add_row(*row)
+    for line in lines:
+        table.add_row(*line)
     console = Console(highlight=False, markup=False)
     unbounded = console.options.update(max_width=1000)
     if Measurement.get(console, unbounded, table).maximum <= console.width:
         console.print(table)
         return
     console.print("method", style="bold")
-    for name, *rest in rows:  # all of it, where a table would cut words off
+    for name, *rest in lines:  # all of it, where a table would cut words off
         console.print(Text(name))
         console.print(Padding(Text("; ".join(filter(None, rest))), (0, 0, 0, 4)))

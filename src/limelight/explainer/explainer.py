@@ -256,7 +256,7 @@ class Explainer:
             shown = facts.of_input(self.probe, batch, self.classifier) if given.prepared else {}
             if shift:
                 shown["shift"] = shift[0]
-            check_capture(self.probe.xp, capture, wanted, request, start, stop)
+            check_capture(capture, wanted, request, start, stop)
             gathering = Gathering(
                 self.probe, batch, request, capture, choice.methods, batch_size, self.eigen_smooth
             )

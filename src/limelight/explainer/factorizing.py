@@ -98,7 +98,7 @@ def _runs(explainer: Explainer, given: Images, batch_size: int) -> Iterator[_Run
         request = explainer.plain_request(batch)
         (layer,) = request.layers
         capture = probe.capture(batch, request, None)
-        check_capture(probe.xp, capture, wanted, request, start, stop)
+        check_capture(capture, wanted, request, start, stop)
         found = _Run(frames, layer, capture.activations[layer])
         yield found if start else replace(found, batch=batch, request=request, capture=capture)
 

@@ -1,4 +1,7 @@
-"""What a run shows beside the maps: small arrays, kept for the diagnosis and read only there."""
+"""What a run shows beside the maps: small arrays, kept for the diagnosis and read only there.
+
+Of what lies in the memory of the host they are NumPy's, which is several times as quick there.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +23,10 @@ def of_input(probe: Probe, batch: Any, classifier: Classifier | None) -> dict[st
     axis = 1 if probe.channels_last else 2
     # Rows first: several times as quick as both axes at once, however the batch lies in memory.
     extremes = [find(find(values, axis=axis), axis=axis) for find in (xp.min, xp.max)]
-    found = {"inputs": like(xp.astype(xp.stack(extremes, axis=-1), xp.float32), batch)}
+    found = {"inputs": xp.astype(xp.stack(extremes, axis=-1), xp.float32)}
     limits = None if classifier is None else _limits(classifier)
     if limits is not None and limits.shape[0] == found["inputs"].shape[1]:
-        found["possible"] = like(limits[None], batch) + probe.xp.zeros_like(found["inputs"])
+        found["possible"] = like(limits[None], values) + xp.zeros_like(found["inputs"])
     return found
 
 
@@ -32,13 +35,12 @@ def of_gradients(request: Request, capture: Capture, layer: str, score: Score) -
     number = request.scores.index(score)
     found: Any = None
     for name in [layer] if layer in request.layers else request.layers:
-        gradients = capture.gradient(name, number)
-        values = host_view(gradients)
+        values = host_view(capture.gradient(name, number))
         xp = namespace(values)
         flat = xp.reshape(values, (*values.shape[:2], -1))
         strongest = xp.maximum(xp.max(flat, axis=-1), -xp.min(flat, axis=-1))  # no copy of flat
         found = strongest if found is None else xp.maximum(found, strongest)
-    return {"gradient": like(found, gradients)}
+    return {"gradient": found}
 
 
 def _limits(classifier: Classifier) -> Any:

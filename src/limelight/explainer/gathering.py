@@ -62,7 +62,8 @@ class Gathering:
         self._no_head: dict[str, MethodError] = {}
         self._runs: dict[Smooth, list[Run]] = {}
         self._told: dict[tuple[str, str], dict[str, Any]] = {}
-        self._known: dict[tuple[str, Score], tuple[Evidence, list[Evidence]]] = {}
+        self._known: dict[tuple[str, Score], Evidence] = {}
+        self._cut: dict[tuple[str, Score], list[Evidence]] = {}
 
     @property
     def xp(self) -> Any:
@@ -76,13 +77,16 @@ class Gathering:
 
     def maps(self, method: Method, layer: str, score: Score, options: Mapping[str, Any]) -> Any:
         """The maps (N, K, *spatial) of `method` at `layer`."""
-        together, by_class = self._at(layer, score)
+        together = self._at(layer, score)
         if "head" in method.needs and layer in self._no_head:
             raise self._no_head[layer]
         if method.rescores:
             told = self._told.setdefault((method.name, layer), {})
             return method(replace(together, tell=told.__setitem__), **options)
-        return self._probe.xp.stack([method(each, **options) for each in by_class], axis=1)
+        if method.of_gradients:
+            return method.of_classes(together, **options)
+        each = [method(one, **options) for one in self._by_class(layer, score)]
+        return self._probe.xp.stack(each, axis=1)
 
     def told(self, method: str, layer: str) -> dict[str, Any]:
         """What the method has told of its map: facts (N, K) by name; of fused layers the most."""
@@ -95,26 +99,27 @@ class Gathering:
                 found[fact] = value if known is None else self._probe.xp.maximum(known, value)
         return found
 
-    def _at(self, layer: str, score: Score) -> tuple[Evidence, list[Evidence]]:
-        """The evidence of all K classes, and that of each."""
+    def _at(self, layer: str, score: Score) -> Evidence:
+        """The evidence of all K classes."""
         if (layer, score) not in self._known:
-            together = self._evidence(layer, score)
-            index = self._capture.index
-            classes = range(1 if index is None else index.shape[1])
-            self._known[layer, score] = (
-                together,
-                [
-                    replace(together.of_class(k), again=partial(self._again, layer, score, k))
-                    for k in classes
-                ],
-            )
+            self._known[layer, score] = self._evidence(layer, score)
         return self._known[layer, score]
+
+    def _by_class(self, layer: str, score: Score) -> list[Evidence]:
+        """The evidence of each of the K classes."""
+        if (layer, score) not in self._cut:
+            together, index = self._at(layer, score), self._capture.index
+            self._cut[layer, score] = [
+                replace(together.of_class(k), again=partial(self._again, layer, score, k))
+                for k in range(1 if index is None else index.shape[1])
+            ]
+        return self._cut[layer, score]
 
     def _again(self, layer: str, score: Score, k: int, smooth: Smooth) -> list[Evidence]:
         """The activations and gradients of each variant, for the k-th class."""
         found = []
         for run, backs in self.again(smooth):
-            each = run._at(layer, score)[1][k]
+            each = run._by_class(layer, score)[k]
             activations, gradients = (
                 parts(array, len(backs)) for array in (each.activations, each.gradients)
             )

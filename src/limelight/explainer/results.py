@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from limelight.arrays import to_numpy
+from limelight.arrays import host_view, in_one, namespace, to_numpy
 from limelight.errors import ModelError
 from limelight.frames import Frame
 from limelight.maps import Maps
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def check_capture(
-    xp: Any, capture: Capture, wanted: Target, request: Request, start: int, stop: int
+    capture: Capture, wanted: Target, request: Request, start: int, stop: int
 ) -> None:
     """Raise where the run on the images `start` to `stop` has nothing in it to make maps of.
 
@@ -32,18 +32,20 @@ def check_capture(
     """
     if capture.scores is not None:
         check_output(capture.scores, stop - start)
-        _check_finite(xp, capture.scores, start)
+        _check_finite(capture.scores, start)
         wanted.check(max(2, int(capture.scores.shape[-1])))  # one output has two classes
     for layer in request.layers:
         check_grid(layer, tuple(capture.activations[layer].shape), request.reshape is not None)
 
 
-def _check_finite(xp: Any, scores: Any, start: int) -> None:
+def _check_finite(scores: Any, start: int) -> None:
     """Raise `ModelError` where the model returned something else than numbers.
 
     `start`: the number of the batch's first image.
     """
-    if bool(xp.all(xp.isfinite(scores))):
+    values = host_view(scores)
+    xp = namespace(values)
+    if bool(xp.all(xp.isfinite(values))):
         return
     import numpy as np
 
@@ -53,6 +55,25 @@ def _check_finite(xp: Any, scores: Any, start: int) -> None:
         f"the model's output is not a number (NaN or infinite) for image {shown} (counted from "
         "0); look at the model's input and weights"
     )
+
+
+def _of_classes(
+    values: Any, scores: Any, index: Any, *, activation: str, single: bool
+) -> tuple[Any, Any, Any, Any]:
+    """The maps, the scores (N, classes), the classes explained, and their probability.
+
+    Args:
+        values: (N, K, h, w); as all that is of the classes without the second axis of a `single`.
+        scores: of the model, where it has one output for its two classes of that one.
+        index: (N, K).
+    """
+    xp = namespace(scores)
+    p = probabilities(xp, scores, activation)
+    found = (values, index, xp.sum(one_hot(xp, index, p) * p[:, None, :], axis=-1))
+    if single:
+        found = tuple(xp.squeeze(each, axis=1) for each in found)
+    values, index, probability = found
+    return values, both_classes(xp, scores), index, probability
 
 
 def make_maps(
@@ -73,7 +94,6 @@ def make_maps(
         values: (N, K, h, w).
         shown: what the run has shown for the diagnosis; see `Maps.facts`.
     """
-    xp, index, probability = probe.xp, capture.index, None
     layer = key[1]
     if capture.attention is not None and find_method(key[0]).of_attention:
         layer = capture.attention.name
@@ -81,17 +101,23 @@ def make_maps(
         layer = "every bias"
     if "input_gradients" in find_method(key[0]).needs:
         layer = "the input"
-    if index is not None:
-        p = probabilities(xp, capture.scores, score.activation)
-        probability = xp.sum(one_hot(xp, index, p) * p[:, None, :], axis=-1)
+    scores = index = probability = None
+    if capture.index is not None:
+        values, scores, index, probability = in_one(
+            _of_classes,
+            values,
+            capture.scores,
+            capture.index,
+            activation=score.activation,
+            single=wanted.single,
+        )
+    elif wanted.single:
+        values = probe.xp.squeeze(values, axis=1)
     if wanted.single:
-        values = values[:, 0]
-        index = None if index is None else index[:, 0]
-        probability = None if probability is None else probability[:, 0]
         shown = {n: each[:, 0] if n in OF_CLASS else each for n, each in shown.items()}
     return Maps(
         values,
-        None if capture.scores is None else both_classes(xp, capture.scores),
+        scores,
         index,
         probability,
         method=key[0],

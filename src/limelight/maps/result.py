@@ -46,7 +46,7 @@ class Maps:
             of the preprocessing.
         score: what was explained: "logit", "probability" or "rest".
         facts: what the run has shown beside the maps, for the diagnosis; by name, arrays with one
-            entry, first, for each image.
+            entry, first, for each image, NumPy's where the model ran in the memory of the host.
         given: where the images were, for a notebook that shows them as long as they are there.
 
     Example:
@@ -378,18 +378,14 @@ def concatenate(parts: Sequence[Maps]) -> Maps:
     """The maps of several batches as one; everything but the arrays is the first one's."""
     if len(parts) == 1:
         return parts[0]
-    xp = namespace(parts[0].values)
 
-    def joined(name: str) -> Any:
-        arrays = [getattr(part, name) for part in parts]
-        return None if arrays[0] is None else xp.concat(arrays, axis=0)
+    def joined(arrays: Sequence[Any]) -> Any:
+        return None if arrays[0] is None else namespace(arrays[0]).concat(arrays, axis=0)
 
     return replace(
         parts[0],
         given=None,
-        **{name: joined(name) for name in ARRAYS},
+        **{name: joined([getattr(part, name) for part in parts]) for name in ARRAYS},
         frames=tuple(frame for part in parts for frame in part.frames),
-        facts={
-            name: xp.concat([part.facts[name] for part in parts], axis=0) for name in parts[0].facts
-        },
+        facts={name: joined([part.facts[name] for part in parts]) for name in parts[0].facts},
     )

@@ -8,16 +8,11 @@ from limelight.evidence import Evidence
 from limelight.methods.declaration import _registry
 from limelight.methods.options import OneOf
 
-#: What the other method may ask for.
-_NEEDS = frozenset({"activations", "gradients"})
-
 
 def bases() -> list[str]:
     """The names of the methods of which others can be made, in order."""
     return sorted(
-        each.name
-        for each in _registry.values()
-        if "gradients" in each.needs <= _NEEDS and "base" not in each.options
+        each.name for each in _registry.values() if each.of_gradients and "base" not in each.options
     )
 
 

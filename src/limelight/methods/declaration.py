@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from limelight.arrays import in_one, namespace
 from limelight.errors import MethodError, did_you_mean
 from limelight.evidence import Evidence
 from limelight.methods.options import Option, options_of
@@ -114,6 +115,11 @@ class Method:
         return bool(self.needs & OF_ATTENTION)
 
     @property
+    def of_gradients(self) -> bool:
+        """Whether it is made of activations and gradients, and of nothing else."""
+        return "gradients" in self.needs <= {"activations", "gradients"}
+
+    @property
     def differentiates(self) -> bool:
         """Whether gradients at the layer are wanted of a run."""
         return bool(self.needs & {"gradients", "again"})
@@ -184,6 +190,20 @@ class Method:
         self.check_options(options)
         return self.formula(evidence, **options)
 
+    def of_classes(self, evidence: Evidence, **options: Any) -> Any:
+        """The maps (N, K, *spatial) of a method `of_gradients`, for the gradients of K classes.
+
+        Raises:
+            MethodError: an option that this method does not have, or cannot be so.
+        """
+        self.check_options(options)
+        gradients = evidence.gradients
+        count = gradients.shape[1]
+        each = [gradients] if count == 1 else [gradients[:, k : k + 1] for k in range(count)]
+        settings = {"formula": self.formula, "eigen_smooth": evidence.eigen_smooth, **options}
+        maps = [in_one(_of_class, evidence.activations, one, **settings) for one in each]
+        return maps[0] if count == 1 else evidence.xp.concat(maps, axis=1)
+
     def check_options(self, options: Mapping[str, Any]) -> None:
         """Raise `MethodError` for an option that this method does not have, or cannot be so."""
         declared = {option.name: option for option in self.declared_options}
@@ -241,6 +261,15 @@ def method(
         return formula
 
     return declare
+
+
+def _of_class(
+    activations: Any, gradients: Any, *, formula: Formula, eigen_smooth: bool, **options: Any
+) -> Any:
+    """The maps (N, 1, *spatial) of activations (N, C, *spatial), gradients (N, 1, C, *spatial)."""
+    xp = namespace(activations)
+    evidence = Evidence(xp, activations, xp.squeeze(gradients, axis=1), eigen_smooth=eigen_smooth)
+    return xp.expand_dims(formula(evidence, **options), axis=1)
 
 
 def deviation(name: str, library: str) -> Callable[[Formula], Formula]:

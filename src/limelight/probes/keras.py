@@ -11,6 +11,7 @@ import re
 import weakref
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -60,7 +61,7 @@ class KerasProbe:
         self._layers = dict(paths(self.model))
         self.channels_last = is_channels_last(self._layers.values())
 
-    @property
+    @cached_property
     def xp(self) -> Any:
         """The array namespace of the backend."""
         return arrays.namespace(keras.ops.zeros(1))
