@@ -20,10 +20,10 @@ import pytest
 
 from docs.test_moving import ROW, part, shown
 
-pytest.importorskip("tensorflow")
 pytestmark = pytest.mark.keras
 if os.environ["KERAS_BACKEND"] != "tensorflow":
     pytest.skip("tf-keras-vis and the notebooks' way need TensorFlow", allow_module_level=True)
+pytest.importorskip("tensorflow")
 
 ROOT = Path(__file__).parents[2]
 APART = ROOT / ".venv" / "bench"
