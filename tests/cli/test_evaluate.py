@@ -59,6 +59,7 @@ def test_tune_evaluate_status(call: Run, weights: Path, photos: Path, tmp_path: 
     ]  # fmt: skip
     evaluated = call(*arguments_of_run)
     assert evaluated.code == 1, evaluated.err  # 5.png is no image
+    assert "all splits" not in evaluated.err
     assert evaluated.out.splitlines()[-1] == str(Path("RUN") / "report.html")
     assert "evaluating: 5 of 5 images" in evaluated.err
     test = open_dataset(photos, split="test")
@@ -90,6 +91,10 @@ def test_tune_evaluate_status(call: Run, weights: Path, photos: Path, tmp_path: 
     data = json.loads(page.split('id="report-data">')[1].split("</script>")[0])
     assert len(data["items"]) == 3 and data["methods"] == ["gradcam", "layercam"]
     assert "<title>&lt;Ours&gt;</title>" in page
+    unlike = call("report", "RUN", "--out", "other.pdf")
+    assert (unlike.code, unlike.err) == (
+        2, "limelight: --out other.pdf: the report is an HTML file, other.html\n",
+    )  # fmt: skip
     assert (
         call("report", "nothing").err == "limelight: nothing holds no run: it has no config.json\n"
     )
@@ -113,6 +118,7 @@ def test_the_table_is_printed_with_intervals(
         "--no-max-box-acc", "--out", "RUN",
     )  # fmt: skip
     assert result.code == 0, result.err
+    assert "all splits, validation, test; --split takes one of them" in result.err
     figures = json.loads(Path("RUN/metrics.json").read_text())
     for line in figures["table"]:
         mean = line["results"]["mean-iou"]

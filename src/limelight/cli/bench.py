@@ -68,8 +68,8 @@ def command(
     from limelight.runs import Cluster
 
     names, method_options = _parsed(methods or ["all"])
+    opened = options.open_data(dataset, split, strict, quiet=as_json, whole=True)
     classifier = options.open_model(model, arch, preprocess, size, classes, quiet=as_json)
-    opened = options.open_data(dataset, split, strict, quiet=as_json)
     with resumable("benchmarking") as progress:
         board = bench(
             classifier,

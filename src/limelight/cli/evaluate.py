@@ -67,13 +67,13 @@ def command(
     if model is not None and not methods:
         methods = [options.DEFAULT_METHOD]
     names, method_options = options.parse_methods(methods or [])
-    classifier = None
-    if model is not None:
-        classifier = options.open_model(model, arch, preprocess, size, classes, quiet=as_json)
     folders = {folder.resolve().name: folder for folder in maps or []}
     if len(folders) < len(maps or []):
         raise MethodError("folders of maps are told apart by their names: give them other ones")
-    opened = options.open_data(dataset, split, strict, quiet=as_json)
+    opened = options.open_data(dataset, split, strict, quiet=as_json, whole=True)
+    classifier = None
+    if model is not None:
+        classifier = options.open_model(model, arch, preprocess, size, classes, quiet=as_json)
     with resumable("evaluating") as progress:
         found = evaluate(
             classifier,

@@ -201,8 +201,12 @@ def parse_size(text: str | None) -> int | tuple[int, int] | None:
     return int(sides[0]) if len(sides) == 1 else (int(sides[0]), int(sides[1]))
 
 
-def open_data(source: str, split: str | None, strict: bool, quiet: bool) -> data.Dataset:
+def open_data(
+    source: str, split: str | None, strict: bool, quiet: bool, whole: bool = False
+) -> data.Dataset:
     """The data set; unless `quiet`, how it was recognized and what was left out is said.
+
+    `whole`: without a split all of its images are taken, which is said too.
 
     Raises:
         DatasetError: as `limelight.data.open`.
@@ -213,6 +217,9 @@ def open_data(source: str, split: str | None, strict: bool, quiet: bool) -> data
     if not quiet:
         if opened.recognized:
             typer.echo(opened.recognized, err=True)
+        if whole and split is None and len(opened.splits) > 1:
+            names = ", ".join(opened.splits)
+            typer.echo(f"{source}: all splits, {names}; --split takes one of them", err=True)
         for problem in opened.problems[:_PROBLEMS]:
             typer.echo(f"left out: {problem}", err=True)
         if len(opened.problems) > _PROBLEMS:

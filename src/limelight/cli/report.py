@@ -32,10 +32,13 @@ def command(
     Of a run that is not finished, what is done. Opacity, threshold, order and filters are chosen
     in the page.
     """
+    from limelight.errors import RunError
     from limelight.report.kept import report_of_run
     from limelight.report.page import write
     from limelight.runs.folder import REPORT
 
+    if out is not None and out.suffix.lower() not in (".html", ".htm"):
+        raise RunError(f"--out {out}: the report is an HTML file, {out.with_suffix('.html')}")
     opened = None if dataset is None else options.open_data(dataset, None, strict, quiet=False)
     page = report_of_run(run, opened, title=title, images=images)
     typer.echo(str(write(page, out or run / REPORT, figures=False, colormap=colormap)))

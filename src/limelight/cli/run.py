@@ -49,8 +49,8 @@ def command(
 
     methods, threshold, refine = options.by_recipe(recipe, methods, threshold, refine)
     names, method_options = options.parse_methods(methods or ["gradcam"])
+    opened = options.open_data(dataset, split, strict, quiet=as_json, whole=True)
     classifier = options.open_model(model, arch, preprocess, size, classes, quiet=as_json)
-    opened = options.open_data(dataset, split, strict, quiet=as_json)
     with resumable("explaining") as progress:
         found = run(
             classifier,

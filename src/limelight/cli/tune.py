@@ -50,10 +50,10 @@ def command(
     from limelight.runs import tune_methods, write_thresholds
 
     names, method_options = options.parse_methods(methods or [options.DEFAULT_METHOD])
-    classifier = options.open_model(model, arch, preprocess, size, classes, quiet=as_json)
     opened = options.open_data(dataset, split, strict, quiet=as_json)
     if split is None and "validation" in opened.splits:
         opened = options.open_data(dataset, "validation", strict, quiet=True)
+    classifier = options.open_model(model, arch, preprocess, size, classes, quiet=as_json)
     with counted("tuning") as progress:
         tuned = tune_methods(
             classifier,
