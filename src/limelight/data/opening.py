@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from limelight.data.dataset import Dataset, Problems
+from limelight.data.files import is_image
 from limelight.data.registry import Reader, choose_splits, find_reader, list_readers
 from limelight.errors import DatasetError, did_you_mean
 
@@ -133,5 +134,10 @@ def _recognize(path: Path) -> Reader:
     if matches:
         names = " and ".join(f"{r.name}:{path}" for r in matches)
         raise DatasetError(f"{path} has the layout of more than one data set: write {names}")
+    if path.is_file() and is_image(path.name):
+        raise DatasetError(
+            f"{path} is one image; give the folder that it lies in, images:{path.parent}, or "
+            "explain it alone with `limelight explain`"
+        )
     layouts = "; ".join(f"{r.name}: {r.expects}" for r in list_readers() if r.recognizes)
     raise DatasetError(f"{path} has the layout of no known data set ({layouts})")
