@@ -61,6 +61,30 @@ def test_every_cell_shows_its_method_on_its_image(transpose: bool, named: bool) 
             assert place(figure, cell) == ((column, row) if transpose else (row, column))
 
 
+@pytest.mark.parametrize("transpose", [False, True])
+def test_many_maps_of_a_single_image_wrap(transpose: bool) -> None:
+    names = [f"method {i}" for i in range(10)]
+    maps = {name: [RANDOM.random(SIZES[0])] for name in names}
+    captions = {names[3]: ["IoU 0.81"]}
+    figure = draw.grid(
+        IMAGES[:1], maps, columns=["cat.jpg\nlynx"], captions=captions, transpose=transpose
+    )
+    axes = cells(figure)
+    assert list(axes) == ["image/0", *(f"{name}/0" for name in names)]  # and no empty cell
+    assert [place(figure, each) for each in axes.values()] == [divmod(i, 4) for i in range(11)]
+    assert [each.get_title() for each in axes.values()] == ["cat.jpg\nlynx", *names]
+    for name in names:
+        expected = draw.overlay(IMAGES[0], maps[name][0])
+        np.testing.assert_array_equal(axes[f"{name}/0"].images[0].get_array(), expected)
+    figure.canvas.draw()
+    words = [each.title for each in axes.values()] + [axes["method 3/0"].xaxis.label]
+    for word in words:
+        box = word.get_window_extent()
+        assert not any(box.overlaps(each.get_window_extent()) for each in axes.values())
+    five = cells(draw.grid(IMAGES[:1], dict(list(maps.items())[:5]), transpose=transpose))
+    assert {place(figure, each)[not transpose] for each in five.values()} == {0}  # one line
+
+
 def test_boxes_are_drawn_where_they_belong() -> None:
     axes = cells(draw.grid(IMAGES, MAPS, boxes=BOXES, true_boxes=TRUTH))
     both = [("true box", [0, 0, 9, 9]), ("true box", [3, 3, 8, 8])]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from limelight.draw import fonts, panels
 from limelight.draw.overlays import overlay
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _HEADING = 9  # points
 _BETWEEN = 6  # points at least from one heading to the next
 _WIDEST = 2.0  # inches of one image
+_IN_A_LINE = 5  # maps of a single image; more of them wrap
 
 
 def grid(
@@ -37,7 +39,8 @@ def grid(
 ) -> Figure:
     """Overlays of several methods (or layers) on several images, in one figure.
 
-    The images stand in the first row, and below them one row for each method.
+    The images stand in the first row, and below them one row for each method. The many maps of a
+    single image follow it from left to right, in as many lines as columns.
 
     Args:
         images: n images, each as `limelight.draw.overlay` takes it, of any sizes.
@@ -77,13 +80,25 @@ def grid(
     visible = _per_image(seen, count, "seen")
 
     lines, across = (count, 1 + len(names)) if transpose else (1 + len(names), count)
-    below = 0.22 if captions is not None else 0.06
+    wrapped = count == 1 and len(names) > _IN_A_LINE
+    if wrapped:
+        across = math.ceil(math.sqrt(1 + len(names)))
+        lines = math.ceil((1 + len(names)) / across)
+    below = (0.22 if captions is not None else 0.06) + (0.22 if wrapped else 0)
     canvas = _canvas(pixels, lines, across, below, title)
     cells = canvas.subplots(lines, across, squeeze=False)
+    for empty in cells.flat[1 + len(names) :] if wrapped else ():
+        empty.remove()
+
+    def cell(row: int, column: int) -> Axes:
+        if wrapped:
+            return cast("Axes", cells.flat[row])
+        return cast("Axes", cells[column, row] if transpose else cells[row, column])
+
     whose: set[str] = set()
     for row, name in enumerate(["image", *names]):
         for column in range(count):
-            axes = cells[column, row] if transpose else cells[row, column]
+            axes = cell(row, column)
             axes.set_label(f"{name}/{column}")
             picture = pixels[column]
             if row:
@@ -97,11 +112,11 @@ def grid(
             if row and notes[name][column]:
                 panels.set_text(axes.set_xlabel("", fontsize=8), notes[name][column])
     for row, name in enumerate(["image", *names]):
-        _head(cells[0, row] if transpose else cells[row, 0], name, above=transpose)
+        _head(cell(row, 0), _short(name, across) if wrapped else name, transpose or wrapped)
     for column, heading in enumerate(headings):
         if heading:
             text = "\n".join(_short(line, across) for line in str(heading).split("\n"))
-            _head(cells[column, 0] if transpose else cells[0, column], text, above=not transpose)
+            _head(cell(0, column), text, above=not transpose or wrapped)
     panels.add_legend(canvas, whose)
     return canvas
 
