@@ -31,7 +31,7 @@ def command(
     preprocess: options.Preprocess = "auto",
     size: options.Size = None,
     classes: options.Classes = None,
-    method: options.EvaluatedMethods = None,
+    method: options.ExplainedMethods = None,
     layer: options.Layers = None,
     target: options.TargetClass = None,
     score: Annotated[

@@ -47,6 +47,7 @@ Methods = Annotated[
     list[str],
     typer.Option(
         "--method",
+        "--methods",
         "-x",
         help="A method, several separated by commas, or all; options follow a colon: "
         "random:seed=3. Repeatable.",
@@ -77,16 +78,20 @@ Strict = Annotated[
     bool, typer.Option("--strict", help="Stop at the first broken entry of the annotations.")
 ]
 OptionalModel = Annotated[str | None, _MODEL]
-EvaluatedMethods = Annotated[
-    list[str] | None,
-    typer.Option(
+
+
+def _methods(default: str) -> Any:
+    return typer.Option(
         "--methods",
         "--method",
         "-x",
         help="Methods separated by commas, or all; options follow a colon: random:seed=3. "
-        f"Repeatable.  [default: gradcam; to evaluate and tune {DEFAULT_METHOD}]",
-    ),
-]
+        f"Repeatable.  [default: {default}]",
+    )
+
+
+ExplainedMethods = Annotated[list[str] | None, _methods("gradcam")]
+EvaluatedMethods = Annotated[list[str] | None, _methods(DEFAULT_METHOD)]
 RunFolder = Annotated[
     Path, typer.Option("--out", "-o", help="Folder of the run; an interrupted one goes on.")
 ]

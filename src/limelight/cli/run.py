@@ -14,7 +14,7 @@ def command(
     dataset: options.Dataset,
     model: options.Model,
     out: options.RunFolder,
-    methods: options.EvaluatedMethods = None,
+    methods: options.ExplainedMethods = None,
     split: options.Split = None,
     target: Annotated[
         str,
