@@ -64,7 +64,7 @@ def command(
     from limelight.explainer import Explainer
 
     method, threshold, refine = options.by_recipe(recipe, method, threshold, refine)
-    names, method_options = options.parse_methods(method or ["gradcam"], groups=True)
+    names, method_options = options.parse_methods(method or [options.EXPLAINED_METHOD], groups=True)
     classifier = options.open_model(model, arch, preprocess, size, classes, quiet=as_json)
     explainer = Explainer(
         classifier,

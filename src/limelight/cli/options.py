@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: What is evaluated and tuned where no method is named.
 DEFAULT_METHOD = RECIPES[DEFAULT_RECIPE].method
+#: What is explained there.
+EXPLAINED_METHOD = "gradcam"
 
 _MODEL = typer.Option(
     "--model",
@@ -90,7 +92,7 @@ def _methods(default: str) -> Any:
     )
 
 
-ExplainedMethods = Annotated[list[str] | None, _methods("gradcam")]
+ExplainedMethods = Annotated[list[str] | None, _methods(EXPLAINED_METHOD)]
 EvaluatedMethods = Annotated[list[str] | None, _methods(DEFAULT_METHOD)]
 RunFolder = Annotated[
     Path, typer.Option("--out", "-o", help="Folder of the run; an interrupted one goes on.")

@@ -48,7 +48,7 @@ def command(
     from limelight.runs import Cluster, run
 
     methods, threshold, refine = options.by_recipe(recipe, methods, threshold, refine)
-    names, method_options = options.parse_methods(methods or ["gradcam"])
+    names, method_options = options.parse_methods(methods or [options.EXPLAINED_METHOD])
     opened = options.open_data(dataset, split, strict, quiet=as_json, whole=True)
     classifier = options.open_model(model, arch, preprocess, size, classes, quiet=as_json)
     with resumable("explaining") as progress:

@@ -92,9 +92,7 @@ def command(
             raise RunError(f"--validation {validation}: a share between 0 and 1, or a split")
     else:
         held_out = open(dataset, validation)
-    opened = open(dataset, split)
-    if opened.recognized and not as_json:
-        typer.echo(opened.recognized, err=True)
+    opened = options.open_data(dataset, split, strict=True, quiet=as_json)
     if split is None and "train" in opened.splits:
         opened = open(dataset, "train")
         if not as_json:
