@@ -67,6 +67,9 @@ def test_an_unknown_layout_lists_what_is_known(tmp_path: Path) -> None:
         limelight.data.open(tmp_path)
     with pytest.raises(DatasetError, match="there is no file or folder"):
         limelight.data.open(tmp_path / "gone")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DatasetError, match=r"the folder .*empty is empty"):
+        limelight.data.open(tmp_path / "empty")
     (tmp_path / "cat.JPG").write_bytes(b"")
     with pytest.raises(DatasetError, match=f"one image; give the folder .* images:{tmp_path}"):
         limelight.data.open(tmp_path / "cat.JPG")

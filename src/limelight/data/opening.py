@@ -139,5 +139,7 @@ def _recognize(path: Path) -> Reader:
             f"{path} is one image; give the folder that it lies in, images:{path.parent}, or "
             "explain it alone with `limelight explain`"
         )
+    if path.is_dir() and next(path.iterdir(), None) is None:
+        raise DatasetError(f"the folder {path} is empty; `limelight data` lists what is read")
     layouts = "; ".join(f"{r.name}: {r.expects}" for r in list_readers() if r.recognizes)
     raise DatasetError(f"{path} has the layout of no known data set ({layouts})")
