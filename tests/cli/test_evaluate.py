@@ -14,7 +14,7 @@ from PIL import Image
 from cli.conftest import Call
 from limelight.data import open as open_dataset
 from limelight.models import load
-from limelight.runs import evaluate_methods, open_run, read_thresholds, tune_methods
+from limelight.runs import COLUMNS, evaluate_methods, open_run, read_thresholds, tune_methods
 
 Run = Callable[..., Call]
 pytest.importorskip("pyarrow")
@@ -125,6 +125,20 @@ def test_the_table_is_printed_with_intervals(
         (printed,) = (text for text in result.out.splitlines() if text.startswith(line["name"]))
         low, high = (f"{100 * end:.1f}" for end in mean["interval"])
         assert f"{100 * mean['value']:.1f} [{low}, {high}]" in printed
+
+    # In a narrow terminal no heading is cut, nor any figure; intervals are in the report.
+    monkeypatch.setenv("COLUMNS", "60")
+    narrow = call(
+        "evaluate", photos, "-m", weights, "--class-map", "classes.csv", "--methods", "cam",
+        "--no-max-box-acc", "--out", "RUN",
+    ).out.splitlines()  # fmt: skip
+    line = figures["table"][0]
+    (printed,) = (text for text in narrow if text.startswith(line["name"]))
+    shown = [f"{100 * line['results'][column]['value']:.1f}" for column in line["results"]]
+    assert printed.split()[2:] == shown
+    words = " ".join(COLUMNS[column] for column in line["results"]).split()
+    headings = " ".join(narrow[1 : narrow.index(printed)]).split()
+    assert sorted(headings) == sorted(["%", "cut", "at", *words])
 
 
 def test_maps_made_elsewhere_without_a_model(call: Run, photos: Path, tmp_path: Path) -> None:

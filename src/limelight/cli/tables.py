@@ -6,21 +6,22 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from limelight.metrics import Result
     from limelight.runs import Evaluation
-
-
-_WIDE = 19  # characters of a figure with its interval
+    from limelight.runs.table import Line
 
 
 def print_table(evaluation: Evaluation, columns: Sequence[str] | None = None) -> None:
     """The table of methods and baselines on standard output, in per cent.
 
     `columns`: names from `limelight.runs.COLUMNS`, all that have figures where it is None. The 95 %
-    interval stands behind every figure where the terminal is wide enough, else behind the first.
+    interval stands behind every figure where the terminal is wide enough, else behind the first, or
+    behind none; then headings take two lines.
     """
     from rich.console import Console
-    from rich.table import Table
+    from rich.measure import Measurement
 
     from limelight.runs import COLUMNS
 
@@ -31,26 +32,38 @@ def print_table(evaluation: Evaluation, columns: Sequence[str] | None = None) ->
     if evaluation.accuracy is not None:
         count = len(evaluation.scored)
         console.print(f"accuracy {_figure(evaluation.accuracy, True)} % of {count} images")
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("%", no_wrap=True)
-    table.add_column("cut at", justify="right")
-    for column in shown:
-        table.add_column(COLUMNS[column], justify="right")
-    roomy = console.width >= 24 + _WIDE * len(shown)
-    for line in lines:
-        figures = [
-            _figure(line.results[column], roomy or column == shown[0])
-            if column in line.results
-            else "–"
-            for column in shown
-        ]
-        cut = "" if line.cut is None else f"{line.cut.threshold:.2f}"
-        table.add_row(line.name, cut, *figures, style="dim" if line.baseline else None)
+    unbounded = console.options.update_width(1000)
+    for intervals in (len(shown), 1, 0):
+        table = _table(lines, shown, intervals)
+        if Measurement.get(console, unbounded, table).maximum <= console.width:
+            break
     console.print(table)
     if evaluation.errors:
         console.print(f"{len(evaluation.errors)} images could not be evaluated:")
         for row in evaluation.errors[:10]:
             console.print(f"  {row.id}: {row.error}", markup=False)
+
+
+def _table(lines: Sequence[Line], shown: Sequence[str], intervals: int) -> Table:
+    """The figures of `shown`, with their intervals in as many of the first columns."""
+    from rich.table import Table
+
+    from limelight.runs import COLUMNS
+
+    padding = (0, 1) if intervals else (0, 1, 0, 0)
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=padding)
+    table.add_column("%", no_wrap=True)
+    for heading in ("cut at", *(COLUMNS[column] for column in shown)):
+        heading = heading if intervals else heading.replace(" ", "\n")
+        table.add_column(heading, justify="right", overflow="fold")
+    for line in lines:
+        figures = [
+            _figure(line.results[column], number < intervals) if column in line.results else "–"
+            for number, column in enumerate(shown)
+        ]
+        cut = "" if line.cut is None else f"{line.cut.threshold:.2f}"
+        table.add_row(line.name, cut, *figures, style="dim" if line.baseline else None)
+    return table
 
 
 def _figure(result: Result, with_interval: bool) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from limelight.evidence import Evidence
 from limelight.methods.declaration import deviation, method
-from limelight.methods.reduce import over_positions, relu, sum_channels, weighted_sum
+from limelight.methods.reduce import divide, over_positions, relu, sum_channels, weighted_sum
 
 _NEEDS = {"activations", "gradients"}
 
@@ -42,8 +42,7 @@ def gradcam_plus_plus(e: Evidence) -> Any:
     # ReLU(G) is 0 whatever α is; a denominator that is 0 takes its position out.
     denominator = total * positive
     denominator += 2  # in place where the framework can: new memory takes longer than the sum
-    safe = e.xp.where(denominator == 0, float("inf") * e.xp.ones_like(total), denominator)
-    weights = e.xp.sum(positive / safe, axis=-1)
+    weights = e.xp.sum(divide(e.xp, positive, denominator), axis=-1)
     return relu(e.xp, weighted_sum(e, weights, e.activations))
 
 

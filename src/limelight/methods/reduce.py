@@ -18,6 +18,14 @@ def relu(xp: Any, values: Any) -> Any:
     return xp.maximum(values, xp.zeros_like(values[(0,) * len(values.shape)]))
 
 
+def divide(xp: Any, values: Any, divisors: Any) -> Any:
+    """`values` / `divisors`, both (…, Z); 0 where a divisor is 0."""
+    if hasattr(xp, "divide_no_nan"):  # TensorFlow, in one step
+        return xp.divide_no_nan(values, divisors)
+    infinite = float("inf") * xp.ones_like(divisors[..., :1])
+    return values / xp.where(divisors == 0, infinite, divisors)
+
+
 def square_root(xp: Any, values: Any) -> Any:
     """√values, elementwise, with the derivative 0 where `values` are 0, and not an infinite one."""
     positive = values > 0

@@ -7,7 +7,7 @@ from typing import Any
 from limelight.evidence import Evidence
 from limelight.methods.declaration import deviation, method
 from limelight.methods.options import Count, Seed, Spread
-from limelight.methods.reduce import over_positions, relu, weighted_sum
+from limelight.methods.reduce import divide, over_positions, relu, weighted_sum
 from limelight.smoothing import Smooth
 
 
@@ -41,8 +41,7 @@ def smooth_gradcam_plus_plus(
         sum((each / unit) ** power for each in gradients) / len(gradients) for power in (1, 2, 3)
     )
     denominator = 2 * second + total * unit * third
-    safe = xp.where(denominator == 0, float("inf") * xp.ones_like(denominator), denominator)
-    weights = xp.sum(second / safe * relu(xp, first * unit), axis=-1)
+    weights = xp.sum(divide(xp, second, denominator) * relu(xp, first * unit), axis=-1)
     return relu(xp, weighted_sum(e, weights, e.activations))
 
 
