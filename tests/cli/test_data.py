@@ -106,6 +106,7 @@ def test_without_a_data_set_the_readers_are_listed() -> None:
     result = run()
     names = [line.partition(":")[0] for line in result.stdout.splitlines() if line[0] != " "]
     assert names == [reader.name for reader in list_readers()]
+    assert "  short: hf:PATH" in result.stdout.splitlines()
     listed = json.loads(run("--json").stdout)
     assert [row["name"] for row in listed] == names
     assert "per" in next(row for row in listed if row["name"] == "coco")["options"]

@@ -44,6 +44,22 @@ def test_what_was_done_before_does_not_count_for_the_rate(
     assert lines[-1] == "evaluating: 5,020 of 6,000 images, 1.0 a second, 16:20 left"
 
 
+def test_the_first_image_after_a_start_says_no_rate(
+    clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A Ray that takes 13 seconds to start is not 13 seconds an image."""
+    with progress.counted("explaining") as report:
+        report(64, 3000)
+        clock[0] += 13
+        report(65, 3000)
+        report(66, 3000)
+        clock[0] += 13
+        report(67, 3000)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "explaining: 65 of 3,000 images"
+    assert lines[1].startswith("explaining: 67 of 3,000 images, 0.1 a second, ")
+
+
 def test_a_bar_on_a_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

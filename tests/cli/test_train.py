@@ -34,6 +34,10 @@ def test_train_then_evaluate_needs_nothing_else(call: Run, cars: Path, tmp_path:
     trained = call("train", cars, "--split", "train", *TINY, "--validation", 0.25, "--out", "run")
     assert trained.code == 0, trained.err
     assert "4 classes" in trained.out
+    held_out = json.loads(Path("run/config.json").read_text("utf-8"))["training"][
+        "validation_images"
+    ]
+    assert f"% of {held_out} held-out images, best epoch" in trained.out
     (following,) = re.findall(r"^limelight (evaluate .*)$", trained.out, re.MULTILINE)
     words = ["found" if word == "RUN" else word for word in following.split()]
     assert "--split test" in following  # images that it was not trained on

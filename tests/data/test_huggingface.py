@@ -66,6 +66,7 @@ def test_objects_in_memory_and_on_disk(objects: Any, tmp_path: Path) -> None:
     dataset = limelight.data.open(tmp_path / "saved")
     assert "read as huggingface" in str(dataset.recognized)
     check_objects(dataset)
+    check_objects(limelight.data.open(f"hf:{tmp_path / 'saved'}"))  # as ids of models are written
 
 
 def test_splits_labels_and_normalized_boxes(library: Any, tmp_path: Path) -> None:

@@ -61,10 +61,16 @@ def test_an_empty_folder_is_no_data_set(reader: object, tmp_path: Path) -> None:
         limelight.data.open(f"{reader.name}:{tmp_path}")  # type: ignore[attr-defined]
 
 
-def test_an_unknown_layout_lists_what_is_known(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("nothing")
-    with pytest.raises(DatasetError, match=r"layout of no known data set .*bounding_boxes\.txt"):
+def test_an_unknown_layout_is_one_sentence(tmp_path: Path) -> None:
+    """What was found, what is read, and where the layouts are told; not all of them."""
+    for name in ("notes.txt", "part-0.parquet", "part-1.parquet", "part-2.parquet"):
+        (tmp_path / name).write_text("nothing")
+    found = r"notes\.txt, part-0\.parquet, part-1\.parquet and 1 more has the layout of no known"
+    with pytest.raises(DatasetError, match=found) as caught:
         limelight.data.open(tmp_path)
+    assert all(each.name in str(caught.value) for each in list_readers() if each.recognizes)
+    assert "`limelight data` says how" in str(caught.value)
+    assert len(str(caught.value)) < 400
     with pytest.raises(DatasetError, match="there is no file or folder"):
         limelight.data.open(tmp_path / "gone")
     (tmp_path / "empty").mkdir()

@@ -84,6 +84,11 @@ def test_the_ending_of_the_image_may_be_left_out(tmp_path: Path) -> None:
     np.testing.assert_array_equal(frame.to_original([0, 0, 2, 3]), [0, 0, 40, 30])
 
 
+def test_a_map_that_is_not_there_names_both_files(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match=r"no map .*cat/1\.jpg\.npy and no 1\.npy$"):
+        read_map(tmp_path, "cat/1.jpg", (3, 4))
+
+
 @pytest.mark.parametrize("values", [np.ones(3), np.ones((2, 3, 4)), np.array([["a"]])])
 def test_what_is_no_map(tmp_path: Path, values: np.ndarray) -> None:
     np.save(tmp_path / "a.npy", values)
@@ -107,6 +112,9 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     dataset, _ = made(tmp_path / "maps")
     with pytest.raises(MethodError, match="there is no folder"):
         evaluate_methods(None, dataset, maps={"none": tmp_path / "none"})
+    (tmp_path / "bare" / "cat").mkdir(parents=True)
+    with pytest.raises(MethodError, match=r"bare holds no \.npy file; expected one for each image"):
+        evaluate_methods(None, dataset, maps={"bare": tmp_path / "bare"})
     with pytest.raises(MethodError, match="neither a method nor a folder"):
         evaluate_methods(None, dataset)
     with pytest.raises(MethodError, match="a model is needed"):

@@ -87,7 +87,13 @@ def _list_readers(as_json: bool) -> None:
     readers = list_readers()
     if as_json:
         rows = [
-            {"name": r.name, "title": r.title, "expects": r.expects, "options": list(r.options)}
+            {
+                "name": r.name,
+                "short": r.short,
+                "title": r.title,
+                "expects": r.expects,
+                "options": list(r.options),
+            }
             for r in readers
         ]
         typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
@@ -95,6 +101,8 @@ def _list_readers(as_json: bool) -> None:
     for reader in readers:
         typer.echo(f"{reader.name}: {reader.title}")
         typer.echo(textwrap.fill(reader.expects, 96, initial_indent="  ", subsequent_indent="  "))
+        if reader.short:
+            typer.echo(f"  short: {reader.short}:PATH")
         if reader.options:
             typer.echo(f"  options: {', '.join(reader.options)}")
 

@@ -62,6 +62,8 @@ class Lines:
             return
         self._told = now
         rate = (done - self._before) / max(now - self._start, 1e-9)
+        if done == self._before + 1 and done < total:  # after the start-up, of which it is the end
+            rate = 0
         words = f"{self._what}: {done:,} of {total:,} {self._unit}"
         if rate:
             words += f", {rate:.1f} a second"

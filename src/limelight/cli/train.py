@@ -83,7 +83,7 @@ def command(
     from limelight.errors import RunError
     from limelight.models import sources
     from limelight.training import train_classifier
-    from limelight.training.folder import METRICS, RESULT
+    from limelight.training.folder import CONFIG, METRICS, RESULT
 
     held_out: Any = validation
     if validation.replace(".", "", 1).isdigit():
@@ -125,8 +125,10 @@ def command(
         typer.echo(json.dumps({"model": str(out), **result}, ensure_ascii=False))
         return
     names = classifier.class_names
+    count = json.loads((out / CONFIG).read_text("utf-8"))["training"]["validation_images"]
+    images = f"{count:,} held-out images" if count != 1 else "one held-out image"
     typer.echo(
-        f"{out}: {result['validation_accuracy']:.1%} of the held-out images, best epoch "
+        f"{out}: {result['validation_accuracy']:.1%} of {images}, best epoch "
         f"{result['best_epoch']} of {result['epochs']}, "
         f"{'' if names is None else f'{len(names)} classes, '}{out / METRICS}"
     )

@@ -39,6 +39,7 @@ def _recognizes(path: Path) -> bool:
     recognizes=_recognizes,
     takes=_takes,
     needs_path=False,
+    short="hf",
 )
 def huggingface(
     source: Any,

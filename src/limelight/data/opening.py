@@ -141,5 +141,16 @@ def _recognize(path: Path) -> Reader:
         )
     if path.is_dir() and next(path.iterdir(), None) is None:
         raise DatasetError(f"the folder {path} is empty; `limelight data` lists what is read")
-    layouts = "; ".join(f"{r.name}: {r.expects}" for r in list_readers() if r.recognizes)
-    raise DatasetError(f"{path} has the layout of no known data set ({layouts})")
+    what = f"with {_first_names(path)} " if path.is_dir() else ""
+    readers = ", ".join(r.name for r in list_readers() if r.recognizes)
+    raise DatasetError(
+        f"{path} {what}has the layout of no known data set ({readers}); `limelight data` says how "
+        "the files of each must lie"
+    )
+
+
+def _first_names(folder: Path) -> str:
+    """What a folder holds: the first three names, and how many more."""
+    names = sorted(f"{each.name}/" if each.is_dir() else each.name for each in folder.iterdir())
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more

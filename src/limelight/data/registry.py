@@ -32,6 +32,7 @@ class Reader:
         takes: whether an object in memory is one that the reader reads; None where it reads files.
         needs_path: whether the path must be given and must exist.
         general: 0 for a layout of its own; where several layouts fit, the least general is meant.
+        short: another name that may stand before the colon; empty where there is none.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Reader:
     takes: Callable[[Any], bool] | None
     needs_path: bool
     general: int
+    short: str = ""
 
     @property
     def options(self) -> dict[str, inspect.Parameter]:
@@ -59,12 +61,13 @@ def reader(
     takes: Callable[[Any], bool] | None = None,
     needs_path: bool = True,
     general: int = 0,
+    short: str = "",
 ) -> Callable[[Callable[..., Dataset]], Callable[..., Dataset]]:
     """Declare the decorated function as the reader `name`; the rest is as in `Reader`."""
 
     def declare(function: Callable[..., Dataset]) -> Callable[..., Dataset]:
         _READERS[name] = Reader(
-            name, title, expects, function, recognizes, takes, needs_path, general
+            name, title, expects, function, recognizes, takes, needs_path, general, short
         )
         return function
 
@@ -86,18 +89,19 @@ def list_readers() -> list[Reader]:
 
 
 def find_reader(name: str) -> Reader:
-    """The reader `name`.
+    """The reader `name`, which may be its short name.
 
     Raises:
         DatasetError: there is none of that name.
     """
     known = {r.name: r for r in list_readers()}
-    if name not in known:
+    found = known.get(name) or next((r for r in known.values() if name and r.short == name), None)
+    if found is None:
         raise DatasetError(
             f"there is no reader {name!r} of data sets{did_you_mean(name, known) or ';'} "
             f"the readers are {', '.join(known)}"
         )
-    return known[name]
+    return found
 
 
 def choose_splits(split: str | None, available: Sequence[str], where: object) -> list[str]:

@@ -111,9 +111,14 @@ class Explaining:
             raise ImageError(f"batch_size={self.batch_size}: at least one image passes at a time")
         if self.explainer is None and not self.folders:
             raise MethodError("neither a method nor a folder of maps was given")
-        for name, folder in self.folders.items():
+        for folder in self.folders.values():
             if not folder.is_dir():
-                raise MethodError(f"there is no folder {folder} of maps ({name})")
+                raise MethodError(f"there is no folder {folder} of maps")
+            if next(folder.rglob("*.npy"), None) is None:
+                raise MethodError(
+                    f"the folder of maps {folder} holds no .npy file; expected one for each image, "
+                    "named by its id in the data set: cat/1.npy for cat/1.jpg"
+                )
         #: By method, the layer that was explained; known after the first image.
         self.layers: dict[str, str] = {}
         self._activation: str | None = None

@@ -52,4 +52,5 @@ def _find(folder: Path, id: str) -> Path:
     for path in (exact, plain):
         if path.is_file():
             return path
-    raise ImageError(f"there is no map {exact}")
+    others = "" if exact == plain else f" and no {plain.name}"
+    raise ImageError(f"there is no map {exact}{others}")
