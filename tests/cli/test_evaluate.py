@@ -107,6 +107,26 @@ def test_tune_evaluate_status(call: Run, weights: Path, photos: Path, tmp_path: 
     assert again.json["table"] == memory.as_dict(rows=False)["table"]
 
 
+def test_without_boxes_and_with_many_errors(call: Run, tmp_path: Path) -> None:
+    """No table of nothing; of many errors the first ones, how many more, and where they all are."""
+    for name in ("album", "mine"):
+        (tmp_path / name).mkdir()
+    for i in range(13):
+        Image.new("RGB", (60, 40)).save(tmp_path / "album" / f"{i:02}.png")
+    np.save(tmp_path / "mine" / "00.npy", np.eye(4))
+    result = call("evaluate", "images:album", "--maps", "mine", "--out", "RUN")
+    assert result.code == 1
+    lines = result.out.splitlines()
+    assert lines[0].startswith("no true boxes, so that maps have no scores")
+    assert lines[1] == "12 images could not be evaluated:"
+    assert lines[2] == "  01.png: there is no map mine/01.png.npy and no 01.npy"
+    assert lines[-2:] == ["  and 2 more, in errors.csv", str(Path("RUN") / "report.html")]
+    assert len(lines) == 14
+    (tmp_path / "mine" / "00.npy").rename(tmp_path / "mine" / "other.npy")
+    result = call("evaluate", "images:album", "--maps", "mine", "--out", "RUN2")
+    assert "no true boxes" not in result.out  # nothing is known of what failed
+
+
 def test_the_table_is_printed_with_intervals(
     call: Run, weights: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,11 +40,11 @@ def test_train_then_evaluate_needs_nothing_else(call: Run, cars: Path, tmp_path:
     ]
     assert f"% of {held_out} held-out images, best epoch" in trained.out
     (following,) = re.findall(r"^limelight (evaluate .*)$", trained.out, re.MULTILINE)
-    words = ["found" if word == "RUN" else word for word in following.split()]
+    words = shlex.split(following)
     assert "--split test" in following  # images that it was not trained on
     evaluated = call(*words)
     assert evaluated.code == 0, evaluated.err
-    html = (tmp_path / "found" / "report.html").read_text("utf-8")
+    html = (tmp_path / "run-scores" / "report.html").read_text("utf-8")
     for name in miniatures.CARS[:2]:
         assert name in html
     assert "<Sedan>" not in html

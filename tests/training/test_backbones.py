@@ -73,6 +73,24 @@ def test_a_head_on_learnt_weights_learns_ten_times_as_fast(tmp_path: Path) -> No
 
 
 @pytest.mark.keras
+def test_weights_that_cannot_be_fetched_are_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    keras = pytest.importorskip("keras")
+    url = "https://storage.googleapis.com/tensorflow/weights_notop.h5"
+
+    def unreachable(**options: Any) -> Any:
+        """As `keras.utils.get_file` fails, which raises no other class."""
+        assert options["weights"] == "imagenet" and options["include_top"] is False
+        raise Exception(f"URL fetch failure on {url}: None -- [Errno -2] Name or service not known")
+
+    unreachable.__module__ = keras.applications.MobileNetV2.__module__
+    monkeypatch.setattr(keras.applications, "MobileNetV2", unreachable)
+    with pytest.raises(ModelLoadError, match=r"could not be fetched from https.*put the file at "):
+        train_classifier(
+            drawn(8), "keras:mobilenetv2", pretrained=True, size=32, validation=0.25, progress=False
+        )
+
+
+@pytest.mark.keras
 def test_in_keras(tmp_path: Path) -> None:
     keras = pytest.importorskip("keras")
     layers = keras.layers

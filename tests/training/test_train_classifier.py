@@ -304,7 +304,7 @@ def test_images_of_several_sizes_and_a_size_that_was_said(tmp_path: Path) -> Non
         ({"select": "iou"}, RunError, "select is accuracy or localization, not 'iou'"),
         ({"select": "localization"}, DatasetError, "needs held-out images with true boxes"),
         ({"augment": ["filp"]}, RunError, "did you mean 'flip'"),
-        ({"validation": 0.001}, DatasetError, "to validate on: give more"),
+        ({"validation": 0.001}, DatasetError, "give another share, or what .*--validation test"),
     ],
 )
 def test_bad_calls(options: dict[str, Any], error: type[Exception], message: str) -> None:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from limelight.runs.table import Line
 
 
+_LISTED = 10  # images of many that could not be evaluated
+
+
 def print_table(evaluation: Evaluation, columns: Sequence[str] | None = None) -> None:
     """The table of methods and baselines on standard output, in per cent.
 
@@ -32,16 +35,26 @@ def print_table(evaluation: Evaluation, columns: Sequence[str] | None = None) ->
     if evaluation.accuracy is not None:
         count = len(evaluation.scored)
         console.print(f"accuracy {_figure(evaluation.accuracy, True)} % of {count} images")
+    if evaluation.scored and not shown:
+        console.print(
+            "no true boxes, so that maps have no scores of where they lie; `limelight bench` "
+            "scores whether they are true",
+            soft_wrap=True,
+        )
     unbounded = console.options.update_width(1000)
     for intervals in (len(shown), 1, 0):
         table = _table(lines, shown, intervals)
         if Measurement.get(console, unbounded, table).maximum <= console.width:
             break
-    console.print(table)
+    if shown:
+        console.print(table)
     if evaluation.errors:
-        console.print(f"{len(evaluation.errors)} images could not be evaluated:")
-        for row in evaluation.errors[:10]:
-            console.print(f"  {row.id}: {row.error}", markup=False)
+        count = len(evaluation.errors)
+        console.print(f"{count} image{'s' if count > 1 else ''} could not be evaluated:")
+        for row in evaluation.errors[:_LISTED]:
+            console.print(f"  {row.id}: {row.error}", markup=False, soft_wrap=True)
+        if count > _LISTED:
+            console.print(f"  and {count - _LISTED} more, in errors.csv")
 
 
 def _table(lines: Sequence[Line], shown: Sequence[str], intervals: int) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -134,4 +135,6 @@ def command(
     )
     others = [name for name in ("test", "validation", "val") if name in opened.splits]
     unseen = f" --split {others[0]}" if others and opened.split != others[0] else ""
-    typer.echo(f"limelight evaluate {dataset} --model {out}{unseen} --out RUN")
+    said, made = shlex.quote(dataset), shlex.quote(str(out))
+    scores = shlex.quote(f"{out}-scores")
+    typer.echo(f"limelight evaluate {said} --model {made}{unseen} --out {scores}")

@@ -127,11 +127,17 @@ def _of_keras(model: str, size: tuple[int, int], pretrained: bool) -> Backbone:
     channels_first = keras.config.image_data_format() == "channels_first"
 
     def make(classes: int) -> Any:
+        from limelight.models.sources.keras import pretrained as fetched
         from limelight.training.keras_head import with_cam_head
 
-        shape = (3, *size) if channels_first else (*size, 3)
-        weights = "imagenet" if pretrained else None
-        network = known[name](include_top=False, weights=weights, input_shape=shape)
+        options = {
+            "include_top": False,
+            "input_shape": (3, *size) if channels_first else (*size, 3),
+        }
+        if pretrained:
+            network = fetched(name, **options)
+        else:
+            network = known[name](weights=None, **options)
         return with_cam_head(network, classes)
 
     preprocess = build(f"keras:{name}", size, None, channels_first)

@@ -129,6 +129,7 @@ def split(labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.n
     if not len(validation) or not len(training):
         raise DatasetError(
             f"validation={share} of {len(labels)} examples leaves {len(training)} to train on and "
-            f"{len(validation)} to validate on: give more, or a data set as validation="
+            f"{len(validation)} to validate on: give another share, or what is to be validated on, "
+            "a split (--validation test) or a data set (validation=dataset)"
         )
     return training, validation

@@ -28,12 +28,17 @@ def _build(name: str, classes: int | None) -> Any:
     return getattr(import_keras().applications, name)(weights=None, **options)
 
 
-def _pretrained(name: str) -> Any:
+def pretrained(name: str, **options: Any) -> Any:
+    """The application `name` with its ImageNet weights, called with `options`.
+
+    Raises:
+        ModelLoadError: the weights are not here and cannot be fetched, or cannot be read.
+    """
     keras = import_keras()
     try:
         # Keras prints how far a download is; standard output belongs to the results.
         with contextlib.redirect_stdout(sys.stderr):
-            return getattr(keras.applications, name)(weights="imagenet")
+            return getattr(keras.applications, name)(weights="imagenet", **options)
     except OSError as error:  # the connection broke, or the file that lies there is damaged
         raise ModelLoadError(
             f"Keras could not load the weights of keras:{name}: {error}"
@@ -78,6 +83,6 @@ SOURCE = Source(
     extra="keras",
     names=_names,
     build=_build,
-    pretrained=_pretrained,
+    pretrained=pretrained,
     metadata=_metadata,
 )
