@@ -197,6 +197,8 @@ def test_a_run_is_evaluated_from_the_command_line_alike(
     ("arguments", "sentence"),
     [
         (["--engine", "rey"], "there is no engine 'rey'; did you mean 'ray'"),
+        (["--workers", "2"], "those of Ray; give engine='ray' (--engine ray) with them"),
+        (["--address", "auto"], "those of Ray; give engine='ray' (--engine ray) with them"),
         (["--methods", "kam"], "there is no method 'kam'"),
         (["--target", "truth"], "did you mean 'true'"),
     ],

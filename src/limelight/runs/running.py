@@ -132,6 +132,11 @@ def run_in_folder(
             f"there is no engine {engine!r}{did_you_mean(engine, ENGINES)}; there are "
             f"{' and '.join(ENGINES)}"
         )
+    if engine != "ray" and cluster not in (None, Cluster()):
+        raise RunError(
+            "an address, workers and gpus are those of Ray; give engine='ray' (--engine ray) with "
+            f"them, or leave them out: {cluster}"
+        )
     folder = RunFolder(out)
     evaluator = make_evaluator(classifier, dataset, settings)
     configuration = configuration_of(evaluator, classifier, dataset, settings)
