@@ -74,6 +74,16 @@ def test_without_a_split_the_test_images_stay_unseen(call: Run, cars: Path) -> N
     assert "trained on" not in named.err
 
 
+def test_random_weights_of_a_published_network_are_said(call: Run, cars: Path) -> None:
+    asked = ("train", cars, "--split", "train", "--size", 32, "--epochs", 1, "--validation", 0.25)
+    made = call(*asked, "--model", "torchvision:squeezenet1_1", "--freeze", "--out", "run")
+    assert made.code == 0, made.err
+    said = made.err.splitlines()[-1]
+    assert said.startswith("torchvision:squeezenet1_1: it started from random weights, and they")
+    assert "--pretrained" in said
+    assert "random weights" not in call(*asked, "--out", "small").err
+
+
 def test_select_by_localization(call: Run, cars: Path, tmp_path: Path) -> None:
     """The table then has each epoch's mean IoU, and the best one is that of the highest."""
     asked = ("train", cars, "--split", "train", "--validation", "test", *TINY)

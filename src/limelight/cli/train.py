@@ -126,7 +126,15 @@ def command(
         typer.echo(json.dumps({"model": str(out), **result}, ensure_ascii=False))
         return
     names = classifier.class_names
-    count = json.loads((out / CONFIG).read_text("utf-8"))["training"]["validation_images"]
+    settings = json.loads((out / CONFIG).read_text("utf-8"))["training"]
+    if said == model and not settings["pretrained"] and not model.startswith("limelight:"):
+        frozen = ", and they stayed, for --freeze trains the head alone" if freeze else ""
+        typer.echo(
+            f"{model}: it started from random weights{frozen}; --pretrained starts from those that "
+            "its source has",
+            err=True,
+        )
+    count = settings["validation_images"]
     images = f"{count:,} held-out images" if count != 1 else "one held-out image"
     typer.echo(
         f"{out}: {result['validation_accuracy']:.1%} of {images}, best epoch "
@@ -135,6 +143,6 @@ def command(
     )
     others = [name for name in ("test", "validation", "val") if name in opened.splits]
     unseen = f" --split {others[0]}" if others and opened.split != others[0] else ""
-    said, made = shlex.quote(dataset), shlex.quote(str(out))
+    asked, made = shlex.quote(dataset), shlex.quote(str(out))
     scores = shlex.quote(f"{out}-scores")
-    typer.echo(f"limelight evaluate {said} --model {made}{unseen} --out {scores}")
+    typer.echo(f"limelight evaluate {asked} --model {made}{unseen} --out {scores}")
