@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -15,6 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from limelight.errors import RunError
+from limelight.runs.ray_engine import check_reachable
 from runs import processes
 
 pytest.importorskip("pyarrow")
@@ -140,3 +143,15 @@ def test_a_worker_that_sees_another_data_set_refuses(tmp_path: Path) -> None:
     (tmp_path / "2.png").rename(tmp_path / "3.png")
     with pytest.raises(RunError, match="is not the same data set on the machine of a worker"):
         order.open_data()
+
+
+def test_an_address_where_nobody_listens_is_said_at_once() -> None:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        port = listening.getsockname()[1]
+        for address in (f"127.0.0.1:{port}", f"ray://127.0.0.1:{port}", "auto", None):
+            check_reachable(address)
+    for address in (f"127.0.0.1:{port}", f"ray://127.0.0.1:{port}", "127.0.0.1:99999999"):
+        with pytest.raises(RunError, match=f"no Ray could be reached at {address}: .*`ray start"):
+            check_reachable(address)

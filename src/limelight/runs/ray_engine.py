@@ -183,6 +183,26 @@ def _fitting(ray: Any, resources: dict[str, float]) -> int:
     return max(1, int(min(rooms, default=1)))
 
 
+def check_reachable(address: str | None) -> None:
+    """Whether anybody listens at a host and port; Ray itself would ask for minutes.
+
+    Raises:
+        RunError: nobody does.
+    """
+    import socket
+
+    host, colon, port = (address or "").rpartition("://")[2].rpartition(":")
+    if not colon or not port.isdecimal():
+        return  # "auto", or a Ray of this machine's own
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise RunError(
+            f"no Ray could be reached at {address}: {error}; expected the address that `ray start "
+            '--head` printed, or "auto" on one of the cluster\'s machines'
+        ) from error
+
+
 @contextmanager
 def _connected(ray: Any, cluster: Cluster) -> Iterator[None]:
     """Connected to the cluster; what was started here ends here."""
@@ -197,6 +217,7 @@ def _connected(ray: Any, cluster: Cluster) -> Iterator[None]:
     if "keras" in sys.modules:  # chosen in a file or by the program
         variables["KERAS_BACKEND"] = sys.modules["keras"].backend.backend()
     options: dict[str, Any] = {} if cluster.address else {"include_dashboard": False}
+    check_reachable(cluster.address)
     try:
         ray.init(
             address=cluster.address,
