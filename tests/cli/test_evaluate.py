@@ -199,6 +199,22 @@ def test_a_bad_call_is_one_sentence(
     assert not Path("RUN").exists()
 
 
+def test_the_predicted_class_asks_for_no_classes(call: Run, weights: Path, photos: Path) -> None:
+    """Boxes are scored; where classes are not the model's, nothing is said of right and wrong."""
+    asked = ["evaluate", photos, "-m", weights, "--methods", "cam", "--no-max-box-acc", "--json"]
+    result = call(*asked, "--target", "predicted", "--out", "RUN")
+    assert result.code == 1, result.err  # 5.png is no image
+    assert result.json["accuracy"] is None
+    lines = {line["name"]: line["results"] for line in result.json["table"]}
+    assert "top-1" not in lines["cam"]
+    mapped = call(*asked, "--target", "predicted", "--class-map", "classes.csv", "--out", "RUN2")
+    assert mapped.json["accuracy"] is not None
+    known = {line["name"]: line["results"] for line in mapped.json["table"]}
+    assert "top-1" in known["cam"]
+    assert lines["cam"]["mean-iou"]["value"] == known["cam"]["mean-iou"]["value"]
+    assert "--target predicted" in call(*asked, "--out", "RUN3").err
+
+
 def test_neither_a_model_nor_maps(call: Run, photos: Path) -> None:
     result = call("evaluate", photos, "--out", "RUN")
     assert result.code == 2

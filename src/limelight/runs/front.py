@@ -162,8 +162,7 @@ def _explaining(
         )
     elif settings.methods:
         raise MethodError(f"{', '.join(settings.methods)}: a model is needed to make their maps")
-    of_truth = any(not scorers()[name].measured for name in settings.metrics)
-    needed = of_truth or settings.target == "true"
+    needed = settings.target == "true"
     labels = match_labels(dataset, classifier, settings.class_map, needed=needed)
     return Explaining(
         explainer, labels, settings.target, settings.batch_size, settings.maps, guided

@@ -108,7 +108,8 @@ def _by_names(names: Sequence[str], known: Sequence[str]) -> Labels:
     )
     raise DatasetError(
         f"the labels of the data set cannot be matched to the model's classes: {reason}; say which "
-        "is which by a class map, such as a CSV file with lines like kangaroo,wallaby"
+        "is which by a class map, such as a CSV file with lines like kangaroo,wallaby, or explain "
+        "the model's own answer: target='predicted' (--target predicted)"
     )
 
 
