@@ -95,6 +95,9 @@ def test_select_by_localization(call: Run, cars: Path, tmp_path: Path) -> None:
     assert len(found) == 2
     assert 0 < max(found) < 1
     assert found[made.json["best_epoch"] - 1] == max(found)
+    following = call(*asked, "--epochs", 1, "--out", "plain").out.splitlines()[-1]
+    assert following.startswith("limelight evaluate")
+    assert "--split" not in following  # `test` has chosen the epoch
     refused = call(*asked, "--select", "iou", "--out", "other")
     assert refused.code == 2
     assert "select is accuracy or localization, not 'iou'" in refused.err

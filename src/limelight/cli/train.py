@@ -141,8 +141,9 @@ def command(
         f"{result['best_epoch']} of {result['epochs']}, "
         f"{'' if names is None else f'{len(names)} classes, '}{out / METRICS}"
     )
+    seen = {opened.split, validation}
     others = [name for name in ("test", "validation", "val") if name in opened.splits]
-    unseen = f" --split {others[0]}" if others and opened.split != others[0] else ""
+    unseen = next((f" --split {name}" for name in others if name not in seen), "")
     asked, made = shlex.quote(dataset), shlex.quote(str(out))
     scores = shlex.quote(f"{out}-scores")
     typer.echo(f"limelight evaluate {asked} --model {made}{unseen} --out {scores}")

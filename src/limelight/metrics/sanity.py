@@ -91,8 +91,8 @@ class ModelRandomization(_Compared):
     ) -> None:
         if order not in ORDERS:
             raise MetricError(
-                f"there is no order {order!r}{did_you_mean(order, ORDERS)}; there are "
-                f"{', '.join(ORDERS)}"
+                f"there is no order {order!r}"
+                + (did_you_mean(order, ORDERS) or f"; there are {', '.join(ORDERS)}")
             )
         self.stages, self.order = tuple(stages), order
         if not self.stages:

@@ -129,8 +129,8 @@ def run_in_folder(
     pyarrow()
     if engine not in ENGINES:
         raise RunError(
-            f"there is no engine {engine!r}{did_you_mean(engine, ENGINES)}; there are "
-            f"{' and '.join(ENGINES)}"
+            f"there is no engine {engine!r}"
+            + (did_you_mean(engine, ENGINES) or f"; there are {' and '.join(ENGINES)}")
         )
     if engine != "ray" and cluster not in (None, Cluster()):
         raise RunError(
