@@ -51,9 +51,15 @@ def test_the_classes_are_those_of_the_image_as_it_is(small: Subject) -> None:
     np.testing.assert_allclose(found.numpy(), chosen.numpy(), rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize(("batch_size", "runs"), [(32, 2), (4, 3), (1, 10)])
-def test_variants_are_stacked_into_batches(batch_size: int, runs: int) -> None:
-    """Two images and four variants each: the plain run, and as few others as the batch allows."""
+@pytest.mark.parametrize(
+    ("batch_size", "cores", "runs"), [(32, 8, 2), (4, 8, 3), (1, 8, 10), (32, 2, 3), (32, 1, 5)]
+)
+def test_variants_are_stacked_into_batches(
+    batch_size: int, cores: int, runs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two images and four variants each: the plain run, and as few others as the batch and the
+    cores allow."""
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
     pytest.importorskip("torch")
     model, sizes = networks.torch_model(), []
     model.register_forward_hook(lambda module, args, output: sizes.append(len(output)))

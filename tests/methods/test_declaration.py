@@ -25,6 +25,8 @@ def test_the_methods_of_the_first_step_are_there_in_order() -> None:
     promised = "cam gradcam gradcam++ xgradcam hirescam gradcam-elementwise layercam random"
     assert set(promised.split()) <= set(names)
     assert limelight.list_methods() == METHODS
+    said = "<Method gradcam: Grad-CAM (Selvaraju et al. 2017), forward + tail>"
+    assert repr(find_method("gradcam")) == said
 
 
 @pytest.mark.parametrize("each", METHODS, ids=lambda each: each.name)

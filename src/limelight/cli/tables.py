@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from limelight.metrics import Result
     from limelight.runs import Evaluation
     from limelight.runs.table import Line
 
@@ -26,15 +25,13 @@ def print_table(evaluation: Evaluation, columns: Sequence[str] | None = None) ->
     from rich.console import Console
     from rich.measure import Measurement
 
-    from limelight.runs import COLUMNS
-
     console = Console(highlight=False)
     lines = evaluation.table()
-    wanted = COLUMNS if columns is None else columns
-    shown = [column for column in wanted if any(column in line.results for line in lines)]
+    present = evaluation.columns
+    shown = [column for column in columns or present if column in present]
     if evaluation.accuracy is not None:
         count = len(evaluation.scored)
-        console.print(f"accuracy {_figure(evaluation.accuracy, True)} % of {count} images")
+        console.print(f"accuracy {evaluation.accuracy.in_percent()} % of {count} images")
     if evaluation.scored and not shown:
         console.print(
             "no true boxes, so that maps have no scores of where they lie; `limelight bench` "
@@ -71,17 +68,9 @@ def _table(lines: Sequence[Line], shown: Sequence[str], intervals: int) -> Table
         table.add_column(heading, justify="right", overflow="fold")
     for line in lines:
         figures = [
-            _figure(line.results[column], number < intervals) if column in line.results else "–"
+            line.results[column].in_percent(number < intervals) if column in line.results else "–"
             for number, column in enumerate(shown)
         ]
         cut = "" if line.cut is None else f"{line.cut.threshold:.2f}"
         table.add_row(line.name, cut, *figures, style="dim" if line.baseline else None)
     return table
-
-
-def _figure(result: Result, with_interval: bool) -> str:
-    text = f"{100 * result.value:.1f}"
-    if result.interval is None or not with_interval:
-        return text
-    low, high = result.interval
-    return f"{text} [{100 * low:.1f}, {100 * high:.1f}]"

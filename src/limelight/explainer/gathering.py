@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from limelight.arrays import to_numpy
+from limelight.arrays import on_host, to_numpy
 from limelight.errors import MethodError
 from limelight.evidence import Evidence
 from limelight.explainer.heads import find_head
@@ -20,6 +21,10 @@ from limelight.smoothing import Smooth
 
 if TYPE_CHECKING:
     from limelight.probes.base import GraphProbe
+
+# So many keep it busy; a pass of more takes longer than several of few, for their arrays leave the
+# caches before the next layer reads them.
+_IMAGES_OF_A_CORE = 2
 
 #: What a run on variants of the inputs gathers, and what brings the maps of each variant back.
 Run: TypeAlias = "tuple[Gathering, list[Callable[[Any], Any]]]"
@@ -130,13 +135,16 @@ class Gathering:
         return found
 
     def again(self, smooth: Smooth) -> list[Run]:
-        """The runs on the variants of the inputs, as many stacked into one as fit into a batch.
+        """The runs on the variants of the inputs, as many stacked into one as make it quicker.
 
         The classes explained are those of the inputs as they are.
         """
         if smooth not in self._runs:
             variants = list(smooth.variants(self._probe.xp, self._images()))
             fit = max(self._batch_size // len(self._batch), 1)
+            if on_host(variants[0][0]):
+                enough = _IMAGES_OF_A_CORE * (os.cpu_count() or 1)
+                fit = min(fit, max(enough // len(self._batch), 1))
             if self._request.function is not None:
                 fit = 1  # a callable may know of the very images of the batch
             runs = []

@@ -94,6 +94,10 @@ class Method:
     cut: float = DEFAULT_CUT
     deviations: dict[str, Formula] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        paper = f" ({self.paper})" if self.paper else ""
+        return f"<Method {self.name}: {self.title}{paper}, {self.cost}>"
+
     @cached_property
     def options(self) -> Mapping[str, Any]:
         """The formula's keyword arguments with their defaults."""

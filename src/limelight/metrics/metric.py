@@ -47,6 +47,17 @@ class Result:
     details: dict[str, float] = field(default_factory=dict)
     per_class: dict[int, float] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        return f"<{self.metric} {self.in_percent()} % of {self.images:,} images>"
+
+    def in_percent(self, interval: bool = True) -> str:
+        """The value in per cent, and its interval behind it: "32.8 [32.2, 33.3]"."""
+        text = f"{100 * self.value:.1f}"
+        if self.interval is None or not interval:
+            return text
+        low, high = self.interval
+        return f"{text} [{100 * low:.1f}, {100 * high:.1f}]"
+
 
 class Metric(ABC):
     """A metric that accumulates: `update` with batches, `merge` with others, then `compute`.

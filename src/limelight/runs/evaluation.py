@@ -16,7 +16,7 @@ from limelight.runs.made_elsewhere import read_map
 from limelight.runs.metric_rows import share_of
 from limelight.runs.rows import Found, Row
 from limelight.runs.scoring import best_iou
-from limelight.runs.table import RESAMPLES, Line, make_line
+from limelight.runs.table import COLUMNS, RESAMPLES, Line, make_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,6 +72,12 @@ class Evaluation:
         methods = ", ".join(self.methods)
         bad = f", {len(self.errors)} not read" if self.errors else ""
         return f"<Evaluation of {methods} on {self.data}: {len(self.rows)} images{bad}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the table, in per cent."""
+        from limelight.runs.notebook import table_of
+
+        return table_of(self)
 
     # -- images -------------------------------------------------------------------------------
 
@@ -148,6 +154,12 @@ class Evaluation:
     def table(self) -> list[Line]:
         """A line for each method, then one for each baseline."""
         return self._lines
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the table that have a figure, in the order of `COLUMNS`."""
+        lines = self.table()
+        return tuple(name for name in COLUMNS if any(name in line.results for line in lines))
 
     @cached_property
     def _lines(self) -> list[Line]:
