@@ -56,7 +56,7 @@ def times(name: str) -> dict[str, Any]:
 
 def memory(name: str, library: str) -> float:
     """Of the first method, which all libraries have."""
-    return peak(work(name, METHODS[name][0])[library])
+    return peak(work(name, METHODS[name][0])[library], whole=True)
 
 
 def measure(part: str) -> dict[str, Any]:

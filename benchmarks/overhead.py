@@ -127,7 +127,7 @@ def times(framework: str) -> dict[str, dict[str, float]]:
 
 
 def memory(framework: str, name: str) -> float:
-    return peak(work(framework)[name])
+    return peak(work(framework)[name], whole=framework != "torch")
 
 
 def measure(framework: str) -> dict[str, Any]:
