@@ -62,6 +62,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if "mobilenet" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.keras)  # so that it runs on every backend
         subject = getattr(item, "callspec", None) and item.callspec.params.get("subject")
+        if subject in ("squeezenet", "mobilenet") and item.get_closest_marker("thorough"):
+            item.add_marker(pytest.mark.soak)
         compiled = subject == "mobilenet" or item.get_closest_marker("compiles")
         if compiled and os.environ["KERAS_BACKEND"] == "jax":
             # XLA compiles a real network for minutes; TensorFlow and torch show the same with it,

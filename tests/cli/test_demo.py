@@ -206,6 +206,7 @@ def cut_and_resumed(out: Path, cache: Path) -> Demo:
     return finished(out, resumed)
 
 
+@pytest.mark.soak
 def test_in_keras_after_ctrl_c_the_next_call_goes_on(tmp_path: Path, cache: Path) -> None:
     pytest.importorskip("tensorflow")
     demo = cut_and_resumed(tmp_path / "cut", cache)

@@ -294,6 +294,7 @@ def test_interrupted_is_said_in_a_word(
 
 
 @pytest.mark.keras
+@pytest.mark.compiles
 def test_a_keras_file_and_a_photograph_are_enough(call: Run, data: Path, tmp_path: Path) -> None:
     photo, model = data / "photos" / "both.png", data / "models" / "mobilenet_v2.keras"
     result = call("explain", photo, "--model", model)

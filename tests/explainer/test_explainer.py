@@ -87,6 +87,7 @@ def test_the_top_classes(small: Subject, batch_size: int) -> None:
         check(found, order[:, :count])
 
 
+@pytest.mark.compiles
 def test_several_classes_equal_single_calls(small: Subject) -> None:
     images = small.images(2)
     together = explain(small.model, images, NAMES, layer="relu3", target=[[0, 1, 2]])

@@ -44,6 +44,7 @@ class Plainly:
         return np.take_along_axis(found, self._classes[images][:, None], axis=1)
 
 
+@pytest.mark.compiles
 def test_every_metric_is_that_of_the_plain_network(small: Subject) -> None:
     """The same rows whether the framework edits and scores in chunks, or NumPy all at once."""
     images = networks.images(5)

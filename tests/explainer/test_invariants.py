@@ -51,6 +51,7 @@ def close(found: np.ndarray, expected: np.ndarray, tolerance: float, name: str =
     assert (error <= tolerance * size).all(), (name, (error / np.maximum(size, 1e-30)).max())
 
 
+@pytest.mark.compiles
 def test_1_with_pooling_and_a_linear_head_the_methods_are_cam(subject: Subject) -> None:
     found = maps_of(subject, subject.images(3), None)
     cam = found["cam"]
@@ -61,7 +62,9 @@ def test_1_with_pooling_and_a_linear_head_the_methods_are_cam(subject: Subject) 
     close(found["hirescam"], cam / positions, 1e-5, "hirescam")
 
 
-@pytest.mark.parametrize("layer", ["last", pytest.param("early", marks=pytest.mark.compiles)])
+@pytest.mark.thorough
+@pytest.mark.compiles
+@pytest.mark.parametrize("layer", ["last", "early"])
 def test_2_a_batch_is_its_images(subject: Subject, layer: str) -> None:
     images, layer = subject.images(3), getattr(subject, layer)
     names = affordable(NAMES if layer == subject.last else ANYWHERE, subject, layer)
@@ -83,6 +86,8 @@ def test_2_a_batch_is_its_images(subject: Subject, layer: str) -> None:
             )
 
 
+@pytest.mark.thorough
+@pytest.mark.compiles
 def test_2_a_batch_is_its_images_where_layers_make_one_map(subject: Subject) -> None:
     images = subject.images(3)
     explainer = Explainer(subject.model, ACROSS, [subject.early, subject.last])
@@ -179,7 +184,14 @@ def plain_rescoring(
 @pytest.mark.parametrize(
     ("layer", "method"),
     [
-        pytest.param(layer, method, id=f"{method.name} at {layer}")
+        pytest.param(
+            layer,
+            method,
+            id=f"{method.name} at {layer}",
+            # Replayed from the first layer, with as many programs as there are chunks.
+            marks=[pytest.mark.compiles]
+            * (layer != networks.LAST and method.name == "ablationcam"),
+        )
         for layer in SOME
         for method in METHODS
         if layer == networks.LAST or "head" not in method.needs

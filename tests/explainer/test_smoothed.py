@@ -16,6 +16,7 @@ KINDS = [Smooth("noise", 3, 0.2, 7), "flips", "flips+scales"]
 METHODS = ["gradcam", "eigencam", "smoothgradcam++"]
 
 
+@pytest.mark.compiles
 @pytest.mark.parametrize("smooth", KINDS, ids=str)
 def test_is_the_mean_of_the_maps_of_each_variant(small: Subject, smooth: Any) -> None:
     images = networks.images(2)
